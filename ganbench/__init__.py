@@ -1,0 +1,38 @@
+"""ganbench: how good is this generative model, and can I trust the number?
+
+The names below are loaded when first used, so that `import ganbench` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from ganbench.api import Evaluator, evaluate, score
+    from ganbench.errors import GanbenchError
+    from ganbench.images.source import open_images
+    from ganbench.report import Report
+    from ganbench.results import Score
+
+_HOMES = {
+    "evaluate": "ganbench.api",
+    "score": "ganbench.api",
+    "Evaluator": "ganbench.api",
+    "open_images": "ganbench.images.source",
+    "Report": "ganbench.report",
+    "Score": "ganbench.results",
+    "GanbenchError": "ganbench.errors",
+}
+
+__all__ = ["Evaluator", "GanbenchError", "Report", "Score", "__version__", "evaluate", "open_images", "score"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ganbench' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,219 @@
+"""Moments of features, in float64 and as a mergeable stream; and what is known of one set of images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganbench.errors import BadInput
+
+F64 = NDArray[np.float64]
+F32 = NDArray[np.float32]
+GROUPS = 10  # disjoint random parts of a sample, for the delete-a-group jackknife
+_BLOCK = 1024  # rows folded in at once: fixed, so that no result depends on the batch size
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Count, mean and covariance of n feature vectors.
+
+    Attributes:
+        n: number of vectors.
+        mean: float64, (d,).
+        cov: float64, (d, d), divided by n - 1. Zero where n = 1.
+    """
+
+    n: int
+    mean: F64
+    cov: F64
+
+    @staticmethod
+    def of(values: NDArray[np.floating]) -> "Moments":
+        """The moments of the rows of `values`, (n, d), computed in float64 around the mean."""
+        x = np.asarray(values, dtype=np.float64)
+        mean = x.mean(axis=0)
+        x = x - mean
+        return Moments(len(x), mean, x.T @ x / max(len(x) - 1, 1))
+
+    @property
+    def d(self) -> int:
+        """Width of the features."""
+        return len(self.mean)
+
+    @property
+    def scatter(self) -> F64:
+        """Sum of outer products around the mean, (d, d)."""
+        return self.cov * (self.n - 1)
+
+    def merge(self, other: "Moments") -> "Moments":
+        """The moments of both sets together (Chan, Golub and LeVeque 1983)."""
+        n = self.n + other.n
+        step = other.mean - self.mean
+        scatter = self.scatter + other.scatter + np.outer(step, step) * (self.n * other.n / n)
+        return Moments(n, self.mean + step * (other.n / n), scatter / max(n - 1, 1))
+
+    def without(self, part: "Moments") -> "Moments":
+        """The moments of this set after `part`, a subset of it, has been taken out."""
+        n = self.n - part.n
+        mean = (self.mean * self.n - part.mean * part.n) / n
+        step = part.mean - mean
+        scatter = self.scatter - part.scatter - np.outer(step, step) * (n * part.n / self.n)
+        return Moments(n, mean, scatter / max(n - 1, 1))
+
+
+def group_of_each(n: int, seed: int) -> NDArray[np.intp]:
+    """Which of the GROUPS random parts of nearly equal size each of n rows belongs to, (n,)."""
+    order: NDArray[np.intp] = np.random.default_rng([seed, 0x6A6B]).permutation(n) % GROUPS
+    return order
+
+
+class MomentsStream:
+    """Moments of rows that arrive in any portions, kept apart for each of GROUPS random parts.
+
+    The sums are taken around the mean of the first block, in blocks of a fixed number of rows, so that
+    neither cancellation nor the portions show in the result.
+
+    Args:
+        d: width of the rows.
+        n: how many rows will come.
+        seed: decides which row belongs to which part.
+    """
+
+    def __init__(self, d: int, n: int, *, seed: int) -> None:
+        self._group = group_of_each(n, seed)
+        self._buffer = np.empty((_BLOCK, d))
+        self._filled = self._seen = 0
+        self._shift: F64 | None = None
+        self._count = np.zeros(GROUPS, dtype=np.int64)
+        self._sum = np.zeros((GROUPS, d))
+        self._outer = np.zeros((GROUPS, d, d))
+
+    def update(self, rows: NDArray[np.floating]) -> None:
+        """Takes in (m, d) rows, the next ones in order."""
+        while len(rows):
+            part = rows[: _BLOCK - self._filled]
+            self._buffer[self._filled : self._filled + len(part)] = part
+            self._filled += len(part)
+            rows = rows[len(part) :]
+            if self._filled == _BLOCK:
+                self._fold()
+
+    def _fold(self) -> None:
+        block = self._buffer[: self._filled]
+        if self._shift is None:
+            self._shift = block.mean(axis=0)
+        block = block - self._shift
+        group = self._group[self._seen : self._seen + self._filled]
+        for g in np.unique(group):
+            x = block[group == g]
+            self._count[g] += len(x)
+            self._sum[g] += x.sum(axis=0)
+            self._outer[g] += x.T @ x
+        self._seen += self._filled
+        self._filled = 0
+
+    def finish(self) -> tuple[Moments, tuple[Moments, ...]]:
+        """The moments of all rows, and of each part that has any."""
+        if self._filled:
+            self._fold()
+        assert self._seen == len(self._group), f"{len(self._group)} rows were announced, {self._seen} came"
+        total = self._moments(int(self._count.sum()), self._sum.sum(axis=0), self._outer.sum(axis=0))
+        parts = zip(self._count, self._sum, self._outer, strict=True)
+        return total, tuple(self._moments(int(n), s, o) for n, s, o in parts if n)
+
+    def _moments(self, n: int, total: F64, outer: F64) -> Moments:
+        assert self._shift is not None
+        return Moments(n, self._shift + total / n, (outer - np.outer(total, total) / n) / max(n - 1, 1))
+
+
+class Features:
+    """What is known of one set of images at one head of one extractor.
+
+    Args:
+        values: float32 (m, d), the features themselves, or None where only moments are known. For a large
+            reference they may be those of m < n images.
+        moments: moments over all n images; computed from `values` when asked for and not given.
+        groups: moments of disjoint random parts of the n images, for the jackknife.
+        neighbours: float64 (m, k_max), the distances of each row of `values` to its k_max nearest other rows,
+            ascending, where they have been computed before.
+        factor: float64 (d, r) with cov = factor @ factor.T, where it has been computed before.
+        seed: decides the random parts where `groups` are to be made from `values`.
+
+    Raises:
+        BadInput: the features are not a finite float array of two dimensions with at least two rows.
+    """
+
+    def __init__(
+        self,
+        values: NDArray[np.floating] | None = None,
+        *,
+        moments: Moments | None = None,
+        groups: Sequence[Moments] | None = None,
+        neighbours: F64 | None = None,
+        factor: F64 | None = None,
+        seed: int = 2020,
+    ) -> None:
+        assert values is not None or moments is not None
+        self.values = None if values is None else checked(values)
+        self._moments, self._groups, self._factor = moments, groups, factor
+        self.neighbours = neighbours
+        self.seed = seed
+
+    @property
+    def n(self) -> int:
+        """Number of images behind the moments."""
+        if self._moments is not None:
+            return self._moments.n
+        assert self.values is not None
+        return len(self.values)
+
+    @property
+    def d(self) -> int:
+        """Width of the features."""
+        if self.values is not None:
+            return int(self.values.shape[1])
+        assert self._moments is not None
+        return self._moments.d
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Moments over all n images."""
+        if self._moments is not None:
+            return self._moments
+        assert self.values is not None
+        return Moments.of(self.values)
+
+    @cached_property
+    def groups(self) -> tuple[Moments, ...]:
+        """Moments of disjoint random parts; empty where only the moments of the whole are known."""
+        if self._groups is not None:
+            return tuple(self._groups)
+        if self.values is None or len(self.values) != self.n:
+            return ()
+        group = group_of_each(self.n, self.seed)
+        return tuple(Moments.of(self.values[group == g]) for g in np.unique(group))
+
+    @cached_property
+    def factor(self) -> F64:
+        """R, (d, r), with cov = R Rᵀ: from the eigenvectors, so that singular covariances do."""
+        if self._factor is not None:
+            return self._factor
+        eigenvalues, vectors = np.linalg.eigh(self.moments.cov)
+        root: F64 = vectors * np.sqrt(np.clip(eigenvalues, 0.0, None))
+        return root
+
+
+def checked(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Returns `values` if they can be features: floats, (n >= 2, d), all finite. Raises BadInput else."""
+    if values.ndim != 2 or not np.issubdtype(values.dtype, np.floating):
+        raise BadInput(
+            f"Features must be a float array of shape (n, d); found {values.dtype} of shape {values.shape}."
+        )
+    if len(values) < 2:
+        raise BadInput(f"Found {len(values)} feature vector(s); at least 2 are needed. Give more images.")
+    for start in range(0, len(values), _BLOCK):
+        if not np.isfinite(values[start : start + _BLOCK]).all():
+            raise BadInput("The features hold NaN or infinite values. Check the images or the weights they come from.")
+    return values

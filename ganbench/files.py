@@ -1,0 +1,101 @@
+"""Files that are whole or not there: atomic writes, locks between processes, hashes."""
+
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from ganbench.errors import GanbenchError, UsageError
+
+CHUNK = 1 << 20
+
+
+def sha256_file(path: Path, progress: Callable[[int], None] | None = None) -> str:
+    """The sha256 of a file, as 64 hexadecimal digits, read in pieces of 1 MiB."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            if progress:
+                progress(len(chunk))
+    return digest.hexdigest()
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears at `path` whole, synced and at once, or not at all.
+
+    Raises GanbenchError where the disk is full, UsageError where the place cannot be written.
+    """
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}-", suffix=".part", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+        temporary = ""
+    except OSError as error:
+        raise _explained(error, path) from error
+    finally:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _explained(error: OSError, path: Path) -> GanbenchError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return GanbenchError(f"The disk is full: {path} could not be written. Free some space, or choose another place.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+        return UsageError(f"{path} cannot be written ({error.strerror}). Choose a place that you may write to.")
+    return GanbenchError(f"{path} could not be written: {error}")
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes `data` to `path`, atomically."""
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes `text` to `path` as UTF-8, atomically."""
+    write_bytes(path, text.encode())
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds `path` for this process: others that want it wait. The lock lies beside it as `.NAME.lock`.
+
+    The operating system releases the lock of a process that dies, so a crash leaves nothing to clean up.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path.parent / f".{path.name}.lock", "a+b")  # noqa: SIM115 - closed below, after the unlock
+    except OSError as error:
+        raise _explained(error, path) from error
+    with file:
+        _lock(file)
+        yield  # closing the file releases the lock
+
+
+def _lock(file: IO[bytes]) -> None:
+    if os.name == "nt":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,0 +1,48 @@
+"""What a metric is: a pure function from features to scores, with facts about itself."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from ganbench.errors import BadInput
+from ganbench.features.stats import Features
+from ganbench.results import Direction, Score
+
+Need = Literal["values", "moments", "nothing"]
+
+
+@dataclass(frozen=True)
+class Metric(ABC):
+    """One metric: a frozen dataclass whose fields are its parameters.
+
+    Class attributes say what the harness asks: the keys it yields with their direction, the head it reads
+    ("features" or "logits" of the protocol), and what it needs of the fakes and of the reference.
+    """
+
+    keys: ClassVar[Mapping[str, Direction]]
+    head: ClassVar[Literal["features", "logits"]] = "features"
+    needs_fake: ClassVar[Need] = "values"
+    needs_real: ClassVar[Need] = "values"
+
+    @abstractmethod
+    def compute(self, *, fake: Features, real: Features | None) -> Mapping[str, Score]:
+        """The scores by key. `real` is None only where `needs_real` is "nothing"."""
+
+    def params(self) -> dict[str, Any]:
+        """The parameters as a result shows them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def generator(self, seed: int) -> np.random.Generator:
+        """This metric's own random stream: asking for one more metric never changes another's value."""
+        return np.random.default_rng([seed, *type(self).__name__.encode()])
+
+
+def same_width(fake: Features, real: Features) -> None:
+    """Raises BadInput where the two sets of features differ in width."""
+    if fake.d != real.d:
+        raise BadInput(
+            f"fake has features of width {fake.d}, real of width {real.d}; both must come from one extractor and head."
+        )

@@ -1,0 +1,113 @@
+"""Results as plain frozen values: one score, one metric in a report, one report."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ganbench.serialize import from_json, plain, to_json
+
+SCHEMA = "ganbench.result/1"
+Direction = Literal["lower", "higher"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number that a metric computed.
+
+    Attributes:
+        value: the number, or None where it could not be computed; `reason` then says why.
+        stderr: its standard error under resampling of the fakes, where the metric has one.
+        ci95: the 95 % interval of the sampling noise of the fakes at this n.
+        bias_estimate: how much of `value` is estimated to come from n being finite.
+        reason: why `value` is None, and what would enable it.
+        details: further numbers of this metric by name, such as the spread over KID's subsets.
+    """
+
+    value: float | None
+    stderr: float | None = None
+    ci95: tuple[float, float] | None = None
+    bias_estimate: float | None = None
+    reason: str | None = None
+    details: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.value is None or not math.isfinite(self.value):
+            why = self.reason or f"the computation gave {self.value}"
+            object.__setattr__(self, "value", None)
+            object.__setattr__(self, "reason", why)
+
+    def __float__(self) -> float:
+        if self.value is None:
+            raise ValueError(f"there is no value: {self.reason}")
+        return self.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricResult:
+    """A score inside a report: the number with everything that is needed to read it."""
+
+    value: float | None
+    label: str
+    direction: Direction
+    params: dict[str, Any]
+    n_fake: int
+    n_real: int | None
+    ci95: tuple[float, float] | None = None
+    stderr: float | None = None
+    bias_estimate: float | None = None
+    reason: str | None = None
+    details: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleInfo:
+    """What was evaluated: source as given, content fingerprint, images used and passed over."""
+
+    source: str
+    fingerprint: str
+    n: int
+    skipped: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceInfo:
+    """What it was compared with. `fingerprint` is over the statistics, `n` counts images."""
+
+    name: str
+    split: str | None
+    fingerprint: str
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """The whole outcome of one evaluation, as its JSON has it (schema `ganbench.result/1`)."""
+
+    schema: str = SCHEMA
+    protocol: dict[str, Any]
+    samples: SampleInfo
+    reference: ReferenceInfo
+    metrics: dict[str, MetricResult]
+    warnings: list[str] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
+
+    def to_json(self) -> str:
+        """The JSON text; numbers are finite or null."""
+        data = plain(self)
+        data["metrics"] = {name: _without_empty(metric) for name, metric in data["metrics"].items()}
+        return to_json(data) + "\n"
+
+    @staticmethod
+    def from_json(text: str | bytes, *, where: str) -> "Result":
+        """Reads a result back. Raises BadInput, with the place, where it is none."""
+        return from_json(Result, text, where=where)
+
+
+def _without_empty(metric: dict[str, Any]) -> dict[str, Any]:
+    """Optional fields that are absent stay absent; value, ci95 and n_real are always there."""
+    always = ("value", "ci95", "label", "direction", "params", "n_fake", "n_real")
+    return {key: value for key, value in metric.items() if key in always or value not in (None, {})}
