@@ -1,13 +1,17 @@
 """Results as plain frozen values: one score, one metric in a report, one report."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, NoReturn
 
+from ganbench.errors import BadInput
 from ganbench.serialize import from_json, plain, to_json
 
 SCHEMA = "ganbench.result/1"
+_LARGEST = 64 << 20  # bytes: no file of results is larger
 Direction = Literal["lower", "higher"]
 
 
@@ -73,12 +77,12 @@ class SampleInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceInfo:
-    """What it was compared with. `fingerprint` is over the statistics, `n` counts images."""
+    """What it was compared with. `n` counts images; it is None where a file of statistics does not say."""
 
     name: str
     split: str | None
     fingerprint: str
-    n: int
+    n: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,3 +115,45 @@ def _without_empty(metric: dict[str, Any]) -> dict[str, Any]:
     """Optional fields that are absent stay absent; value, ci95 and n_real are always there."""
     always = ("value", "ci95", "label", "direction", "params", "n_fake", "n_real")
     return {key: value for key, value in metric.items() if key in always or value not in (None, {})}
+
+
+def read_results(path: Path) -> list[Result]:
+    """The results in a JSON file: one, or the list that `ganbench eval` writes for several SAMPLES.
+
+    Raises BadInput where the file cannot be read or holds something else.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be read ({error.strerror}). Name a file that `ganbench eval --json` wrote."
+        ) from error
+    if len(text) > _LARGEST:
+        raise BadInput(
+            f"{path} is larger than {_LARGEST >> 20} MiB, so it is no result. Name a file from `ganbench eval`."
+        )
+    try:
+        found = json.loads(text, parse_constant=_refused)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path} is not JSON ({error}). Name a file that `ganbench eval --json` wrote.") from error
+    several = found if isinstance(found, list) else [found]
+    return [_read_one(each, path) for each in several]
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number in JSON")
+
+
+def _read_one(found: Any, path: Path) -> Result:
+    schema = found.get("schema") if isinstance(found, dict) else None
+    if schema != SCHEMA:
+        raise BadInput(
+            f"{path} is no result: its schema is {schema!r}, wanted {SCHEMA!r}. `ganbench eval --json` writes one."
+        )
+    result = Result.from_json(json.dumps(found), where=str(path))
+    if not isinstance(result.protocol.get("fingerprint"), str):
+        raise BadInput(
+            f"{path} is no whole result: its protocol has no fingerprint. Make it again with `ganbench eval`."
+        )
+    return result

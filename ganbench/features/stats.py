@@ -12,7 +12,8 @@ from ganbench.errors import BadInput
 F64 = NDArray[np.float64]
 F32 = NDArray[np.float32]
 GROUPS = 10  # disjoint random parts of a sample, for the delete-a-group jackknife
-_BLOCK = 1024  # rows folded in at once: fixed, so that no result depends on the batch size
+_BLOCK = 4096  # rows folded in at once: fixed, so that no result depends on the batch size
+_LIMIT = 1e30  # squares, and the cubes of kernels, of larger features would overflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class Moments:
     """Count, mean and covariance of n feature vectors.
 
     Attributes:
-        n: number of vectors.
+        n: number of vectors; 0 where they come from a file that does not say.
         mean: float64, (d,).
         cov: float64, (d, d), divided by n - 1. Zero where n = 1.
     """
@@ -47,6 +48,15 @@ class Moments:
         """Sum of outer products around the mean, (d, d)."""
         return self.cov * (self.n - 1)
 
+    @property
+    def rank(self) -> int:
+        """The largest rank that the covariance of so few vectors can have."""
+        return min(self.d, self.n - 1) if self.n else self.d
+
+    def project(self, basis: F64) -> "Moments":
+        """The moments of the vectors basisᵀ x, for a basis of shape (d, r)."""
+        return Moments(self.n, self.mean @ basis, basis.T @ (self.cov @ basis))
+
     def merge(self, other: "Moments") -> "Moments":
         """The moments of both sets together (Chan, Golub and LeVeque 1983)."""
         n = self.n + other.n
@@ -63,10 +73,16 @@ class Moments:
         return Moments(n, mean, scatter / max(n - 1, 1))
 
 
-def group_of_each(n: int, seed: int) -> NDArray[np.intp]:
-    """Which of the GROUPS random parts of nearly equal size each of n rows belongs to, (n,)."""
-    order: NDArray[np.intp] = np.random.default_rng([seed, 0x6A6B]).permutation(n) % GROUPS
-    return order
+def group_of_each(start: int, stop: int, seed: int) -> NDArray[np.intp]:
+    """Which of the GROUPS random parts the rows start..stop belong to, (stop - start,).
+
+    Each run of GROUPS rows falls into the parts in a random order of its own, so the parts are of equal size
+    and a row's part does not depend on how many rows follow.
+    """
+    first, last = start // GROUPS, -(-stop // GROUPS)
+    draws = np.random.default_rng([seed, 0x6A6B]).random((last, GROUPS))[first:]
+    order: NDArray[np.intp] = draws.argsort(axis=1).ravel()
+    return order[start - first * GROUPS :][: stop - start]
 
 
 class MomentsStream:
@@ -77,12 +93,11 @@ class MomentsStream:
 
     Args:
         d: width of the rows.
-        n: how many rows will come.
         seed: decides which row belongs to which part.
     """
 
-    def __init__(self, d: int, n: int, *, seed: int) -> None:
-        self._group = group_of_each(n, seed)
+    def __init__(self, d: int, *, seed: int) -> None:
+        self._seed = seed
         self._buffer = np.empty((_BLOCK, d))
         self._filled = self._seen = 0
         self._shift: F64 | None = None
@@ -105,7 +120,7 @@ class MomentsStream:
         if self._shift is None:
             self._shift = block.mean(axis=0)
         block = block - self._shift
-        group = self._group[self._seen : self._seen + self._filled]
+        group = group_of_each(self._seen, self._seen + self._filled, self._seed)
         for g in np.unique(group):
             x = block[group == g]
             self._count[g] += len(x)
@@ -115,34 +130,37 @@ class MomentsStream:
         self._filled = 0
 
     def finish(self) -> tuple[Moments, tuple[Moments, ...]]:
-        """The moments of all rows, and of each part that has any."""
+        """The moments of all rows, and of each part that has any. Ends the stream: the sums become the result."""
         if self._filled:
             self._fold()
-        assert self._seen == len(self._group), f"{len(self._group)} rows were announced, {self._seen} came"
         total = self._moments(int(self._count.sum()), self._sum.sum(axis=0), self._outer.sum(axis=0))
         parts = zip(self._count, self._sum, self._outer, strict=True)
         return total, tuple(self._moments(int(n), s, o) for n, s, o in parts if n)
 
     def _moments(self, n: int, total: F64, outer: F64) -> Moments:
         assert self._shift is not None
-        return Moments(n, self._shift + total / n, (outer - np.outer(total, total) / n) / max(n - 1, 1))
+        outer -= np.outer(total, total / n)  # in place: at d = 2048 each of these matrices is 32 MiB
+        outer /= max(n - 1, 1)
+        return Moments(n, self._shift + total / n, outer)
 
 
 class Features:
     """What is known of one set of images at one head of one extractor.
 
     Args:
-        values: float32 (m, d), the features themselves, or None where only moments are known. For a large
-            reference they may be those of m < n images.
+        values: float (m, d), the features themselves, or None where only moments are known. For a large
+            reference they may be those of m < n images. Their precision is kept.
         moments: moments over all n images; computed from `values` when asked for and not given.
         groups: moments of disjoint random parts of the n images, for the jackknife.
         neighbours: float64 (m, k_max), the distances of each row of `values` to its k_max nearest other rows,
             ascending, where they have been computed before.
-        factor: float64 (d, r) with cov = factor @ factor.T, where it has been computed before.
+        factor: float64 (d, r) with cov = factor @ factor.T, columns by ascending length, where it has been
+            computed before.
         seed: decides the random parts where `groups` are to be made from `values`.
 
     Raises:
-        BadInput: the features are not a finite float array of two dimensions with at least two rows.
+        BadInput: the features are not a finite float array of two dimensions with at least two rows, or the
+            moments are not finite or of the wrong shapes.
     """
 
     def __init__(
@@ -157,7 +175,8 @@ class Features:
     ) -> None:
         assert values is not None or moments is not None
         self.values = None if values is None else checked(values)
-        self._moments, self._groups, self._factor = moments, groups, factor
+        self._moments = None if moments is None else checked_moments(moments)
+        self._groups, self._factor = groups, factor
         self.neighbours = neighbours
         self.seed = seed
 
@@ -177,43 +196,76 @@ class Features:
         assert self._moments is not None
         return self._moments.d
 
-    @cached_property
-    def moments(self) -> Moments:
-        """Moments over all n images."""
-        if self._moments is not None:
-            return self._moments
-        assert self.values is not None
-        return Moments.of(self.values)
+    @property
+    def moments_given(self) -> bool:
+        """Whether the moments came from elsewhere, as from a stream, and `values` may be but a part."""
+        return self._moments is not None
 
     @cached_property
+    def _streamed(self) -> tuple[Moments, tuple[Moments, ...]]:
+        assert self.values is not None
+        stream = MomentsStream(self.d, len(self.values), seed=self.seed)
+        stream.update(self.values)
+        return stream.finish()
+
+    @property
+    def moments(self) -> Moments:
+        """Moments over all n images."""
+        return self._streamed[0] if self._moments is None else self._moments
+
+    @property
     def groups(self) -> tuple[Moments, ...]:
         """Moments of disjoint random parts; empty where only the moments of the whole are known."""
         if self._groups is not None:
             return tuple(self._groups)
         if self.values is None or len(self.values) != self.n:
             return ()
-        group = group_of_each(self.n, self.seed)
-        return tuple(Moments.of(self.values[group == g]) for g in np.unique(group))
+        return self._streamed[1]
 
     @cached_property
     def factor(self) -> F64:
-        """R, (d, r), with cov = R Rᵀ: from the eigenvectors, so that singular covariances do."""
+        """R, (d, r), with cov = R Rᵀ: from the eigenvectors, so that singular covariances do.
+
+        Columns ascend in length, and there are no more of them than the covariance can have rank: what
+        eigenvalues lie beyond are rounding.
+        """
         if self._factor is not None:
             return self._factor
+        rank = self.moments.rank
         eigenvalues, vectors = np.linalg.eigh(self.moments.cov)
-        root: F64 = vectors * np.sqrt(np.clip(eigenvalues, 0.0, None))
+        root: F64 = vectors[:, self.d - rank :] * np.sqrt(np.clip(eigenvalues[self.d - rank :], 0.0, None))
         return root
 
 
 def checked(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Returns `values` if they can be features: floats, (n >= 2, d), all finite. Raises BadInput else."""
-    if values.ndim != 2 or not np.issubdtype(values.dtype, np.floating):
-        raise BadInput(
-            f"Features must be a float array of shape (n, d); found {values.dtype} of shape {values.shape}."
-        )
+    """Returns `values` if they can be features: floats, (n >= 2, d >= 1), finite. Raises BadInput else."""
+    if values.ndim != 2 or not np.issubdtype(values.dtype, np.floating) or values.shape[1] == 0:
+        raise BadInput(f"Features must be a float array of shape (n, d); found {values.dtype} of shape {values.shape}.")
     if len(values) < 2:
         raise BadInput(f"Found {len(values)} feature vector(s); at least 2 are needed. Give more images.")
     for start in range(0, len(values), _BLOCK):
-        if not np.isfinite(values[start : start + _BLOCK]).all():
-            raise BadInput("The features hold NaN or infinite values. Check the images or the weights they come from.")
+        _refuse_extremes("features", values[start : start + _BLOCK])
     return values
+
+
+def checked_moments(moments: Moments) -> Moments:
+    """Returns `moments` if they are a finite mean (d,) and covariance (d, d). Raises BadInput else."""
+    d = moments.mean.size
+    if moments.mean.shape != (d,) or moments.cov.shape != (d, d) or d == 0:
+        raise BadInput(
+            f"Moments must be a mean of shape (d,) and a covariance of shape (d, d); "
+            f"found {moments.mean.shape} and {moments.cov.shape}."
+        )
+    _refuse_extremes("mean", moments.mean)
+    _refuse_extremes("covariance", moments.cov)
+    return moments
+
+
+def _refuse_extremes(what: str, x: NDArray[np.floating]) -> None:
+    largest = max(abs(float(x.max())), abs(float(x.min())))  # NaN comes through max and min
+    if not np.isfinite(largest):
+        raise BadInput(f"Found NaN or infinite values in the {what}. Check the images or the weights they come from.")
+    if largest > _LIMIT:
+        raise BadInput(
+            f"Found values up to {largest:.2g} in the {what}; beyond {_LIMIT:g} sums overflow. Scale them down."
+        )

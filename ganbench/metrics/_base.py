@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ganbench.errors import BadInput
+from ganbench.errors import BadInput, UsageError
 from ganbench.features.stats import Features
 from ganbench.results import Direction, Score
 
@@ -29,7 +30,10 @@ class Metric(ABC):
 
     @abstractmethod
     def compute(self, *, fake: Features, real: Features | None) -> Mapping[str, Score]:
-        """The scores by key. `real` is None only where `needs_real` is "nothing"."""
+        """The scores by key. `real` is None only where `needs_real` is "nothing".
+
+        Raises UsageError or BadInput where the features are not what the metric needs.
+        """
 
     def params(self) -> dict[str, Any]:
         """The parameters as a result shows them."""
@@ -40,9 +44,28 @@ class Metric(ABC):
         return np.random.default_rng([seed, *type(self).__name__.encode()])
 
 
+def require_at_least(metric: Metric, **least: int) -> None:
+    """Raises UsageError where a parameter of `metric` is no whole number of at least the size given for it."""
+    for name, low in least.items():
+        value = getattr(metric, name)
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < low:
+            raise UsageError(
+                f"{type(metric).__name__}: {name} must be a whole number of at least {low}; found {value!r}."
+            )
+
+
 def same_width(fake: Features, real: Features) -> None:
     """Raises BadInput where the two sets of features differ in width."""
     if fake.d != real.d:
         raise BadInput(
             f"fake has features of width {fake.d}, real of width {real.d}; both must come from one extractor and head."
         )
+
+
+def values_of(features: Features, side: str) -> NDArray[np.floating]:
+    """The features themselves, (n, d). Raises UsageError where only their moments are known."""
+    if features.values is None:
+        raise UsageError(
+            f"This metric needs the features of {side}, and only their moments are known. Give the features themselves."
+        )
+    return features.values

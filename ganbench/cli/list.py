@@ -1,0 +1,55 @@
+"""`ganbench list`: what there is of each kind, read from file names without importing anything heavy."""
+
+from collections.abc import Callable, Iterable
+
+import click
+
+from ganbench.cli.console import emit_json
+from ganbench.registry import Entry
+from ganbench.serialize import to_json
+
+
+def _metrics() -> Iterable[Entry]:
+    from ganbench.metrics._registry import METRICS
+
+    return METRICS
+
+
+def _protocols() -> Iterable[Entry]:
+    from ganbench.protocol import list_protocols
+
+    return list_protocols()
+
+
+def _extractors() -> Iterable[Entry]:
+    from ganbench.features.registries import EXTRACTORS
+
+    return EXTRACTORS
+
+
+def _datasets() -> Iterable[Entry]:
+    from ganbench.images.datasets._base import DATASETS
+
+    return DATASETS
+
+
+_KINDS: dict[str, Callable[[], Iterable[Entry]]] = {
+    "metrics": _metrics,
+    "protocols": _protocols,
+    "extractors": _extractors,
+    "datasets": _datasets,
+}
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(list(_KINDS)))
+@click.option("--json", "json_file", metavar="FILE", help="Write [{name, summary}, ...] to FILE; - is stdout.")
+def list_(kind: str, json_file: str | None) -> None:
+    """List what there is of a KIND, one line each."""
+    entries = list(_KINDS[kind]())
+    if json_file:
+        emit_json(to_json(entries), json_file)
+    if json_file != "-":
+        width = max((len(entry.name) for entry in entries), default=0)
+        for entry in entries:
+            click.echo(f"{entry.name:{width}}  {entry.summary}")

@@ -1,0 +1,242 @@
+"""Results side by side, where they may be: one protocol, one reference, equal n, equal parameters."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganbench import formatting as fmt
+from ganbench.errors import UsageError
+from ganbench.results import Direction, MetricResult, ReferenceInfo, Result
+
+SCHEMA = "ganbench.comparison/1"
+_MOST_SHOWN = 6  # differences in one message
+# Parts of a protocol's record that name it and change no number.
+_DESCRIPTIVE = ("name", "fingerprint", "summary", "labels")
+LEGEND = "* best   ~ its 95 % interval overlaps that of the best: the difference may be sampling noise"
+
+Named = tuple[str, Result]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One metric of one result.
+
+    Attributes:
+        value: the number, or None with a `reason`.
+        ci95: the 95 % interval of the sampling noise of the fakes.
+        best: no other result has a better value.
+        within_noise: not the best, but its interval overlaps that of the best.
+    """
+
+    value: float | None
+    ci95: tuple[float, float] | None = None
+    reason: str | None = None
+    best: bool = False
+    within_noise: bool = False
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return "-"
+        mark = " *" if self.best else " ~" if self.within_noise else "  "
+        return fmt.number(self.value, self.ci95) + mark
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One metric over all results; a cell is None where a result does not have the metric."""
+
+    key: str
+    label: str
+    direction: Direction
+    n_fake: int
+    n_real: int | None
+    cells: list[Cell | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One of the compared results, under the name that it was given."""
+
+    name: str
+    source: str
+    fingerprint: str
+    warnings: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Results side by side. The cells of each row stand in the order of `files`."""
+
+    schema: str = SCHEMA
+    protocol: dict[str, Any]
+    reference: ReferenceInfo
+    n: int
+    files: list[File]
+    rows: list[Row]
+    warnings: list[str] = field(default_factory=list)
+
+    def headings(self) -> list[str]:
+        """The heading of the table: metric, direction, one for each result."""
+        return ["metric", "better", *(fmt.printable(file.name) for file in self.files)]
+
+    def table_rows(self) -> list[list[str]]:
+        """The cells of the table as text, one list per metric."""
+        return [
+            [
+                fmt.printable(row.label),
+                f"{fmt.ARROWS[row.direction]} {row.direction}",
+                *(str(c or "-") for c in row.cells),
+            ]
+            for row in self.rows
+        ]
+
+    def about(self) -> str:
+        """One line: what all of them share."""
+        reference, protocol = self.reference, self.protocol
+        return (
+            f"{fmt.count(self.n)} samples each against {fmt.reference_name(reference)} ({fmt.images(reference.n)}, "
+            f"{fmt.short(reference.fingerprint)}), protocol {fmt.printable(protocol.get('name', '?'))} "
+            f"({fmt.short(protocol['fingerprint'])})"
+        )
+
+    def __str__(self) -> str:
+        align = "ll" + "r" * len(self.files)
+        table = fmt.aligned([self.headings(), *self.table_rows()], align)
+        warned = [f"Warning: {fmt.printable(warning)}" for warning in self.warnings]
+        return "\n".join([self.about(), "", table, "", LEGEND, *([""] if warned else []), *warned])
+
+
+def compare(results: Sequence[Named]) -> Comparison:
+    """Sets results side by side.
+
+    Args:
+        results: two or more, each with the name under which it is shown.
+
+    Raises:
+        UsageError: there are fewer than two, they share no metric, or they differ in protocol, reference, n or the
+            parameters of a metric; the message says which, in what, with both values.
+    """
+    if len(results) < 2:
+        raise UsageError(f"{len(results)} result was given; a comparison needs at least 2. Name another file.")
+    _refuse_differences(results)
+    first = results[0][1]
+    keys = dict.fromkeys(key for _, result in results for key in result.metrics)
+    return Comparison(
+        protocol=first.protocol,
+        reference=first.reference,
+        n=first.samples.n,
+        files=[
+            File(
+                name=name,
+                source=result.samples.source,
+                fingerprint=result.samples.fingerprint,
+                warnings=result.warnings,
+            )
+            for name, result in results
+        ],
+        rows=[_row(key, [result.metrics.get(key) for _, result in results]) for key in keys],
+        warnings=[
+            *_same_samples(results),
+            *(f"{name}: {text}" for name, result in results for text in result.warnings),
+        ],
+    )
+
+
+def _refuse_differences(results: Sequence[Named]) -> None:
+    base = results[0]
+    found = [text for other in results[1:] for text in _differences(base, other)]
+    if found:
+        more = f" (and {len(found) - _MOST_SHOWN} more)" if len(found) > _MOST_SHOWN else ""
+        raise UsageError(
+            f"These results cannot be compared. {' '.join(found[:_MOST_SHOWN])}{more} Evaluate again with the same "
+            "--protocol, --ref, --num and metric parameters."
+        )
+    for name, result in results[1:]:
+        if not set(result.metrics) & set(base[1].metrics):
+            raise UsageError(f"{base[0]} and {name} have no metric in common. Evaluate them with the same --metrics.")
+
+
+def _differences(base: Named, other: Named) -> Iterator[str]:
+    """Everything in which `other` differs from `base` and may not, one sentence each; the gravest first."""
+    names, a, b = (base[0], other[0]), base[1], other[1]
+    if a.protocol["fingerprint"] != b.protocol["fingerprint"]:
+        yield _sentence("protocol", names, _protocol_words(a, b), _protocol_words(b, a))
+    if a.reference.fingerprint != b.reference.fingerprint:
+        yield _sentence("reference", names, _reference_words(a), _reference_words(b))
+    if a.samples.n != b.samples.n:
+        yield _sentence("number of samples", names, str(a.samples.n), str(b.samples.n))
+    for key in a.metrics:
+        if key in b.metrics:
+            yield from _metric_differences(key, names, a.metrics[key], b.metrics[key])
+
+
+def _metric_differences(key: str, names: tuple[str, str], a: MetricResult, b: MetricResult) -> Iterator[str]:
+    if a.n_fake != b.n_fake:
+        yield _sentence(f"n_fake of {key}", names, str(a.n_fake), str(b.n_fake))
+    if a.n_real != b.n_real:
+        yield _sentence(f"n_real of {key}", names, str(a.n_real), str(b.n_real))
+    for name in dict.fromkeys([*a.params, *b.params]):
+        x, y = a.params.get(name, "absent"), b.params.get(name, "absent")
+        if x != y:
+            yield _sentence(f"{name} of {key}", names, str(x), str(y))
+
+
+def _sentence(what: str, names: tuple[str, str], first: str, second: str) -> str:
+    a, b = (fmt.printable(name) for name in names)
+    return f"The {what} differs: {fmt.printable(first)} in {a}, {fmt.printable(second)} in {b}."
+
+
+def _protocol_words(result: Result, other: Result) -> str:
+    """A protocol's name and fingerprint, with the fields in which it differs from the other."""
+    mine, theirs = result.protocol, other.protocol
+    fields = [
+        f"{key} {mine.get(key, 'absent')}"
+        for key in dict.fromkeys([*mine, *theirs])
+        if key not in _DESCRIPTIVE and mine.get(key) != theirs.get(key)
+    ]
+    return f"{mine.get('name', '?')} ({', '.join([fmt.short(mine['fingerprint']), *fields])})"
+
+
+def _reference_words(result: Result) -> str:
+    reference = result.reference
+    return f"{fmt.reference_name(reference)} ({fmt.short(reference.fingerprint)}, {fmt.images(reference.n)})"
+
+
+def _same_samples(results: Sequence[Named]) -> list[str]:
+    seen: dict[str, str] = {}
+    found = []
+    for name, result in results:
+        other = seen.setdefault(result.samples.fingerprint, name)
+        if other != name:
+            found.append(f"{other} and {name} are about the very same images.")
+    return found
+
+
+def _row(key: str, metrics: Sequence[MetricResult | None]) -> Row:
+    some = next(metric for metric in metrics if metric is not None)
+    values = [metric.value for metric in metrics if metric is not None and metric.value is not None]
+    best = (min(values) if some.direction == "lower" else max(values)) if values else None
+    winner = next((m for m in metrics if m is not None and m.value is not None and m.value == best), None)
+    return Row(
+        key=key,
+        label=some.label,
+        direction=some.direction,
+        n_fake=some.n_fake,
+        n_real=some.n_real,
+        cells=[None if metric is None else _cell(metric, winner) for metric in metrics],
+    )
+
+
+def _cell(metric: MetricResult, winner: MetricResult | None) -> Cell:
+    best = winner is not None and metric.value is not None and metric.value == winner.value
+    return Cell(
+        value=metric.value,
+        ci95=metric.ci95,
+        reason=metric.reason,
+        best=best,
+        within_noise=not best and winner is not None and _overlap(metric.ci95, winner.ci95),
+    )
+
+
+def _overlap(a: tuple[float, float] | None, b: tuple[float, float] | None) -> bool:
+    return a is not None and b is not None and a[0] <= b[1] and b[0] <= a[1]

@@ -1,0 +1,1 @@
+"""From images to a result: plan what is needed, extract once, score."""

@@ -1,0 +1,56 @@
+"""What one evaluation is asked to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ganbench.errors import UsageError
+from ganbench.metrics._registry import METRICS
+
+DEFAULT_METRICS = ("fid", "kid", "inception_score", "precision_recall", "density_coverage")
+SEED = 2020
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of `ganbench eval`, under the names they have there."""
+
+    metrics: tuple[str, ...] = DEFAULT_METRICS
+    protocol: str = "auto"
+    num: int | None = None
+    seed: int = SEED
+    device: str = "auto"
+    backend: str = "auto"
+    batch_size: int | None = None
+    weights: Path | None = None
+    allow_unverified_weights: bool = False
+    on_bad_image: Literal["error", "skip"] = "error"
+    value_range: tuple[float, float] | None = None
+    offline: bool = False
+    cache: bool = True
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        if self.num is not None and self.num < 2:
+            raise UsageError(f"--num is {self.num}; at least 2 images are needed.")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise UsageError(f"--batch-size is {self.batch_size}; it must be 1 or more.")
+        if self.seed < 0:
+            raise UsageError(f"--seed is {self.seed}; it must be 0 or more.")
+
+
+def metric_names(asked: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The names of metrics from "all", a list with commas, or a sequence; None gives the default five.
+
+    Raises UsageError for a name that is not there, with the nearest one.
+    """
+    if asked is None:
+        return DEFAULT_METRICS
+    names = asked.split(",") if isinstance(asked, str) else list(asked)
+    names = [name.strip() for name in names if name.strip()]
+    if names == ["all"]:
+        return tuple(METRICS.names())
+    if not names:
+        raise UsageError(f"No metric was named. There are: all, {', '.join(METRICS.names())}.")
+    return tuple(dict.fromkeys(METRICS.check(name) for name in names))

@@ -1,0 +1,209 @@
+"""The real side of an evaluation: which protocol it asks for, its statistics, and its images where they are at hand."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganbench.errors import BadImage, UsageError
+from ganbench.evaluation.options import Options
+from ganbench.evaluation.scoring import wanted_of_reals
+from ganbench.features.extract import Extraction, Wanted, extract
+from ganbench.features.foreign_stats import is_statistics, open_statistics
+from ganbench.features.loading import Extractor
+from ganbench.features.reference_names import auto_protocol, check_name, looks_like_path
+from ganbench.features.reference_search import at_hand, resolve
+from ganbench.features.references import Keep, Origin, Reference, build_reference, drawn
+from ganbench.images.source import ImageSource, open_images
+from ganbench.metrics._base import Metric
+from ganbench.metrics._neighbours import kth_distances
+from ganbench.progress import Progress, silent
+from ganbench.protocol import get_protocol
+
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Real:
+    """A resolved reference.
+
+    Attributes:
+        reference: its statistics.
+        label: how the user names it.
+        images: its images, where they are at hand.
+    """
+
+    reference: Reference
+    label: str
+    images: ImageSource | None = None
+
+    def row_positions(self) -> NDArray[np.int64] | None:
+        """For each row of kept features the position of its image in `images`; None where that is not known."""
+        if self.images is None:
+            return None
+        if self.reference.indices is not None:
+            return self.reference.indices
+        return np.arange(self.reference.n) if self.reference.n == len(self.images) else None
+
+    def shown_from(self) -> Sequence[int]:
+        """Positions of images that stand for the reference."""
+        return range(len(self.images)) if self.images is not None else ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A reference that is known to exist, before anything is computed.
+
+    Attributes:
+        protocol: the name of the protocol that the evaluation runs under.
+        load: gives the statistics, by reading or by making them.
+        how: in words, for `--dry-run`.
+    """
+
+    protocol: str
+    load: Callable[[Extractor, Mapping[str, Metric], Progress, Warn], Real]
+    how: str
+
+
+def find_real(real: ImageSource | str | Path, options: Options) -> Found:
+    """Decides what `real` is: a name, a file of statistics, or images.
+
+    Raises:
+        UsageError: no such name or path, or statistics that need their protocol named.
+    """
+    if isinstance(real, ImageSource):
+        return _images(real, options)
+    if isinstance(real, str) and not looks_like_path(real):
+        return _named(real, options)
+    path = Path(real).expanduser()
+    if is_statistics(path):
+        return _statistics(path, options)
+    return _images(open_images(path, value_range=options.value_range), options)
+
+
+def _named(spec: str, options: Options) -> Found:
+    check_name(spec)
+    protocol = auto_protocol(spec) if options.protocol == "auto" else options.protocol
+
+    def load(extractor: Extractor, metrics: Mapping[str, Metric], progress: Progress, warn: Warn) -> Real:
+        def build(source: ImageSource, name: str, split: str) -> Reference:
+            return build_from(source, name, split, extractor, options=options, progress=progress, warn=warn)
+
+        reference = resolve(
+            spec,
+            extractor.protocol,
+            build=build,
+            offline=options.offline,
+            cache=options.cache,
+            progress=progress,
+            warn=warn,
+        )
+        return Real(reference, spec, at_hand(reference))
+
+    return Found(protocol, load, f"the reference {spec!r}: shipped, stored, made or downloaded, in this order")
+
+
+def _statistics(path: Path, options: Options) -> Found:
+    explicit = options.protocol != "auto"
+    name = options.protocol if explicit else auto_protocol(str(path))
+    # Opened now for its errors: they must come before any work, and before any download of weights.
+    open_statistics(path, protocol=get_protocol(name), explicit=explicit, warn=lambda message: None)
+
+    def load(extractor: Extractor, metrics: Mapping[str, Metric], progress: Progress, warn: Warn) -> Real:
+        protocol = extractor.protocol
+        reference = open_statistics(path, protocol=protocol, explicit=explicit, warn=warn)
+        found, width = next(iter(reference.heads.values())).d, extractor.heads[protocol.head]
+        if found != width:
+            raise UsageError(
+                f"{path} has statistics of {found} features; the protocol {protocol.name} has {width}. "
+                "Name the protocol that they were made with."
+            )
+        return Real(reference, str(path))
+
+    return Found(name, load, f"the statistics in {path}")
+
+
+def _images(source: ImageSource, options: Options) -> Found:
+    protocol = "tf" if options.protocol == "auto" else options.protocol
+
+    def load(extractor: Extractor, metrics: Mapping[str, Metric], progress: Progress, warn: Warn) -> Real:
+        wanted = wanted_of_reals(list(metrics.values()), extractor.protocol, seed=options.seed)
+        extraction = _pass(source, extractor, wanted, options=options, progress=progress, warn=warn)
+        reference = build_reference(
+            _origin(source, source.name, None, extraction, options),
+            extraction.features,
+            protocol=extractor.protocol,
+            keep=Keep(features=None),
+        )
+        return Real(reference, source.name, source if not extraction.skipped else None)
+
+    return Found(protocol, load, f"the {len(source)} images of {source.name}")
+
+
+def _pass(
+    source: ImageSource, extractor: Extractor, wanted: Wanted, *, options: Options, progress: Progress, warn: Warn
+) -> Extraction:
+    def skipped(error: BadImage) -> None:
+        warn(str(error))
+
+    return extract(
+        source,
+        extractor,
+        wanted,
+        batch_size=options.batch_size,
+        on_bad=skipped if options.on_bad_image == "skip" else None,
+        progress=progress,
+        stage="reference",
+    )
+
+
+def build_from(
+    source: ImageSource,
+    name: str,
+    split: str | None,
+    extractor: Extractor,
+    *,
+    options: Options,
+    keep: Keep | None = None,
+    progress: Progress = silent,
+    warn: Warn = lambda message: None,
+) -> Reference:
+    """Reference statistics of images as the store keeps them: moments of all, features of some, their neighbours."""
+    keep = keep or Keep()
+    head = extractor.protocol.head
+    rows = drawn(len(source), keep)
+    wanted = Wanted(
+        values=frozenset({head}),
+        moments=frozenset({head}),
+        rows=None if rows is None else frozenset(rows.tolist()),
+        seed=keep.seed,
+    )
+    extraction = _pass(source, extractor, wanted, options=options, progress=progress, warn=warn)
+    if rows is not None:
+        rows = rows[rows < extraction.n]  # images that were passed over leave fewer rows than were drawn
+    progress("neighbours", 0, None)
+    return build_reference(
+        _origin(source, name, split, extraction, options),
+        extraction.features,
+        protocol=extractor.protocol,
+        keep=keep,
+        indices=rows,
+        neighbours=kth_distances,
+    )
+
+
+def _origin(source: ImageSource, name: str, split: str | None, extraction: Extraction, options: Options) -> Origin:
+    notes = [f"{text} ({count} images)" for text, count in sorted(extraction.notes.items())]
+    if extraction.skipped:
+        notes.append(f"{len(extraction.skipped)} images could not be read and were left out")
+    return Origin(
+        name=name,
+        split=split,
+        source=source.name,
+        source_fingerprint=extraction.fingerprint,
+        lossy=extraction.lossy,
+        command=options.command,
+        notes=tuple(notes),
+    )

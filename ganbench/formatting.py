@@ -1,0 +1,117 @@
+"""How results are put into words and figures: the same in plain text, in tables and in HTML."""
+
+import math
+import unicodedata
+from collections.abc import Sequence
+
+from ganbench.results import Direction, MetricResult, ReferenceInfo
+
+ARROWS: dict[Direction, str] = {"lower": "↓", "higher": "↑"}
+_MOST_DECIMALS = 8
+_SHORT = 12  # hexadecimal digits of a fingerprint that people read
+
+
+def decimals(value: float, ci95: tuple[float, float] | None = None) -> int:
+    """How many decimals of `value` are worth reading.
+
+    With an interval: as many as show its half-width with two digits. Without: four significant digits from 1 upwards,
+    three below.
+    """
+    half = abs(ci95[1] - ci95[0]) / 2 if ci95 else 0.0
+    if half > 0:
+        wanted = 1 - _exponent(half)
+        if value:
+            wanted = min(wanted, 5 - _exponent(value))
+    elif value == 0:
+        wanted = 0
+    else:
+        wanted = (3 if abs(value) >= 1 else 2) - _exponent(value)
+    return min(max(wanted, 0), _MOST_DECIMALS)
+
+
+def _exponent(value: float) -> int:
+    return math.floor(math.log10(abs(value)))
+
+
+def number(value: float, ci95: tuple[float, float] | None = None) -> str:
+    """`value` with the digits that its interval supports: 22.4 where the interval is 21.1 to 23.7."""
+    if 0 < abs(value) < 10.0**-_MOST_DECIMALS:
+        return f"{value:.1e}"
+    return f"{value:.{decimals(value, ci95)}f}"
+
+
+def interval(value: float, ci95: tuple[float, float] | None) -> str:
+    """The interval as "21.1 to 23.7", with the digits of its value; "" where there is none."""
+    if ci95 is None:
+        return ""
+    places = decimals(value, ci95)
+    return f"{ci95[0]:.{places}f} to {ci95[1]:.{places}f}"
+
+
+def value_of(metric: MetricResult) -> str:
+    """The value of a metric as people read it; a dash where there is none."""
+    return "-" if metric.value is None else number(metric.value, metric.ci95)
+
+
+def interval_of(metric: MetricResult) -> str:
+    """The 95 % interval of a metric as people read it; "" where there is none."""
+    return "" if metric.value is None else interval(metric.value, metric.ci95)
+
+
+def bias_sentence(metric: MetricResult) -> str:
+    """What the finite number of samples adds to the value, in one sentence; "" where that is not estimated."""
+    if metric.value is None or metric.bias_estimate is None:
+        return ""
+    return (
+        f"The interval is the sampling noise at {count(metric.n_fake)} samples; at that number this distance reads about "
+        f"{number(metric.bias_estimate, metric.ci95)} higher than with unlimited samples."
+    )
+
+
+def count(n: int | None) -> str:
+    """A number of images: "10,000"; "-" where it does not apply."""
+    return "-" if n is None else f"{n:,}"
+
+
+def images(n: int | None) -> str:
+    """A number of images in words: "10,000 images"; some statistics do not say of how many they are."""
+    return "unknown number of images" if n is None else f"{n:,} image{'' if n == 1 else 's'}"
+
+
+def reference_name(reference: ReferenceInfo) -> str:
+    """The reference as a command line names it: "cifar10:train"."""
+    return printable(f"{reference.name}:{reference.split}" if reference.split else reference.name)
+
+
+def short(fingerprint: object) -> str:
+    """The beginning of a fingerprint, enough to tell two apart by eye."""
+    return printable(fingerprint)[:_SHORT]
+
+
+def printable(text: object) -> str:
+    """`text` on one line, without control, bidirectional or undecodable characters: file names are anyone's."""
+    return "".join(c if c.isprintable() else " " if c in "\n\r\t" else "\N{REPLACEMENT CHARACTER}" for c in str(text))
+
+
+def width(text: str) -> int:
+    """Columns that `text` takes on a terminal."""
+    return sum((unicodedata.east_asian_width(c) in "WF") + (not unicodedata.combining(c)) for c in text)
+
+
+def aligned(rows: Sequence[Sequence[str]], align: str) -> str:
+    """Rows of cells as text in columns, two spaces apart.
+
+    Args:
+        rows: equally many cells in each; the first row is the heading.
+        align: one letter for each column, "l" or "r".
+    """
+    widths = [max(width(row[i]) for row in rows) for i in range(len(align))]
+    return "\n".join(
+        "  ".join(_padded(cell, wide, side) for cell, wide, side in zip(row, widths, align, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _padded(cell: str, wide: int, side: str) -> str:
+    gap = " " * (wide - width(cell))
+    return gap + cell if side == "r" else cell + gap

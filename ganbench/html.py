@@ -1,0 +1,142 @@
+"""Reports as HTML: single files without outside links, from the templates beside this module."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganbench import formatting as fmt
+from ganbench.gallery import SIDE, Gallery, Picture, png_data_uri
+from ganbench.results import MetricResult, Result
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_PIXEL_ART = 96  # pixels: pictures below this size are enlarged without smoothing
+# Parts of a protocol's record that are shown elsewhere.
+_SHOWN_APART = ("name", "fingerprint", "summary", "labels")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One row of a page that sets several evaluations side by side.
+
+    Attributes:
+        name: what it is, in a few words.
+        words: how it was made, in one sentence.
+        result: its numbers.
+        gallery: its pictures.
+        href: its own report, relative to the page.
+    """
+
+    name: str
+    words: str
+    result: Result
+    gallery: Gallery | None
+    href: str
+
+
+def report_page(result: Result, gallery: Gallery | None) -> str:
+    """The whole report as one HTML file."""
+    return _render("report.html", result=result, gallery=gallery or Gallery())
+
+
+def report_fragment(result: Result) -> str:
+    """The table and the warnings alone, to stand inside another page such as a notebook."""
+    return _render("fragment.html", result=result)
+
+
+def versions_page(*, title: str, intro: Sequence[str], versions: Sequence[Version]) -> str:
+    """Several evaluations side by side, with some pictures of each. `intro` is one string per paragraph."""
+    return _render("versions.html", title=title, intro=intro, versions=versions)
+
+
+def _render(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    # File names, notes and warnings are anyone's text: everything is escaped, whatever the template is called.
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_clean,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "short": fmt.short,
+        "n": fmt.count,
+        "images": fmt.images,
+        "value": fmt.value_of,
+        "interval": fmt.interval_of,
+        "bias": fmt.bias_sentence,
+        "number": fmt.number,
+        "exact": _exact,
+        "uri": png_data_uri,
+        "pixel_art": _is_pixel_art,
+        "protocol_fields": _protocol_fields,
+        "flat": _flat,
+        "particulars": _particulars,
+        "cited": _cited,
+        "reference_name": fmt.reference_name,
+    }
+    environment.globals |= {"arrows": fmt.ARROWS, "side": SIDE}
+    return environment
+
+
+def _clean(value: Any) -> Any:
+    """Text without control characters; what templates made themselves passes as it is."""
+    return fmt.printable(value) if type(value) is str else value
+
+
+def _exact(value: float | None) -> str:
+    return "" if value is None else repr(value)
+
+
+def _is_pixel_art(picture: Picture) -> bool:
+    return max(picture.pixels.shape[1:]) < _PIXEL_ART
+
+
+def _protocol_fields(result: Result) -> list[tuple[str, str]]:
+    return _flat({key: value for key, value in result.protocol.items() if key not in _SHOWN_APART})
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested values as (dotted name, text), in their own order."""
+    found: list[tuple[str, str]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found += _flat(value, f"{prefix}{key}.")
+        else:
+            found.append((fmt.printable(f"{prefix}{key}"), fmt.printable(value)))
+    return found
+
+
+def _particulars(metric: MetricResult) -> list[tuple[str, str]]:
+    """The further numbers of a metric: standard error, bias, spread over subsets and what else it tells."""
+    numbers = {"stderr": metric.stderr, "bias_estimate": metric.bias_estimate} | dict(metric.details)
+    return [(fmt.printable(name), fmt.number(value)) for name, value in numbers.items() if value is not None]
+
+
+def _cited(result: Result) -> str:
+    """The result in one sentence, with all that a reader needs to compare it."""
+    parts = []
+    for metric in result.metrics.values():
+        if metric.value is not None:
+            between = f" ({fmt.interval_of(metric)})" if metric.ci95 else ""
+            parts.append(f"{fmt.printable(metric.label)} {fmt.value_of(metric)}{between}")
+    version = result.environment.get("versions", {})
+    by = f", ganbench {version['ganbench']}" if isinstance(version, Mapping) and "ganbench" in version else ""
+    return (
+        f"{', '.join(parts)}: {fmt.count(result.samples.n)} samples against {fmt.reference_name(result.reference)} "
+        f"({fmt.images(result.reference.n)}), protocol {fmt.printable(result.protocol.get('name', '?'))} "
+        f"{fmt.short(result.protocol['fingerprint'])}{fmt.printable(by)}. In brackets: 95 % interval of the sampling "
+        "noise of the samples."
+    )
