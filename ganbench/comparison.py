@@ -34,12 +34,6 @@ class Cell:
     best: bool = False
     within_noise: bool = False
 
-    def __str__(self) -> str:
-        if self.value is None:
-            return "-"
-        mark = " *" if self.best else " ~" if self.within_noise else "  "
-        return fmt.number(self.value, self.ci95) + mark
-
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -51,6 +45,16 @@ class Row:
     n_fake: int
     n_real: int | None
     cells: list[Cell | None]
+
+    def texts(self) -> list[str]:
+        """The cells as text, each ending with its mark."""
+        return [self._text(cell) for cell in self.cells]
+
+    def _text(self, cell: Cell | None) -> str:
+        if cell is None:
+            return "-  "
+        mark = "*" if cell.best else "~" if cell.within_noise else " "
+        return f"{fmt.figure(cell.value, cell.ci95, self.direction)} {mark}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +89,7 @@ class Comparison:
             [
                 fmt.printable(row.label),
                 f"{fmt.ARROWS[row.direction]} {row.direction}",
-                *(str(c or "-") for c in row.cells),
+                *row.texts(),
             ]
             for row in self.rows
         ]
@@ -135,10 +139,7 @@ def compare(results: Sequence[Named]) -> Comparison:
             for name, result in results
         ],
         rows=[_row(key, [result.metrics.get(key) for _, result in results]) for key in keys],
-        warnings=[
-            *_same_samples(results),
-            *(f"{name}: {text}" for name, result in results for text in result.warnings),
-        ],
+        warnings=[*_same_samples(results), *_warnings(results)],
     )
 
 
@@ -210,6 +211,17 @@ def _same_samples(results: Sequence[Named]) -> list[str]:
         if other != name:
             found.append(f"{other} and {name} are about the very same images.")
     return found
+
+
+def _warnings(results: Sequence[Named]) -> list[str]:
+    """The warnings of all results, each once, with the names of those that have it."""
+    having: dict[str, list[str]] = {}
+    for name, result in results:
+        for warning in result.warnings:
+            having.setdefault(warning, []).append(name)
+    return [
+        f"{'all' if len(names) == len(results) else ', '.join(names)}: {warning}" for warning, names in having.items()
+    ]
 
 
 def _row(key: str, metrics: Sequence[MetricResult | None]) -> Row:

@@ -63,6 +63,15 @@ def _explained(error: OSError, path: Path) -> GanbenchError:
     return GanbenchError(f"{path} could not be written: {error}")
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Around code that writes at `path`: what the operating system refuses becomes GanbenchError or UsageError."""
+    try:
+        yield
+    except OSError as error:
+        raise _explained(error, path) from error
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Writes `data` to `path`, atomically."""
     with atomic_write(path) as file:

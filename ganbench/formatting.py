@@ -17,7 +17,7 @@ def decimals(value: float, ci95: tuple[float, float] | None = None) -> int:
     With an interval: as many as show its half-width with two digits. Without: four significant digits from 1 upwards,
     three below.
     """
-    half = abs(ci95[1] - ci95[0]) / 2 if ci95 else 0.0
+    half = float(f"{abs(ci95[1] - ci95[0]) / 2:.1e}") if ci95 else 0.0  # rounded: 0.00999... counts as 0.01
     if half > 0:
         wanted = 1 - _exponent(half)
         if value:
@@ -40,31 +40,45 @@ def number(value: float, ci95: tuple[float, float] | None = None) -> str:
     return f"{value:.{decimals(value, ci95)}f}"
 
 
-def interval(value: float, ci95: tuple[float, float] | None) -> str:
+def figure(value: float | None, ci95: tuple[float, float] | None, direction: Direction) -> str:
+    """The value of a metric as people read it; a dash where there is none.
+
+    What should be high lies about 1 (shares, scores): without an interval it gets three decimals, so that 0.02 and
+    0.873 line up. What should be low may come near 0 and keeps its leading digits: 0.00123.
+    """
+    if value is None:
+        return "-"
+    if direction == "higher" and ci95 is None and abs(value) < 10:
+        return f"{value:.3f}"
+    return number(value, ci95)
+
+
+def interval(value: float | None, ci95: tuple[float, float] | None) -> str:
     """The interval as "21.1 to 23.7", with the digits of its value; "" where there is none."""
-    if ci95 is None:
+    if value is None or ci95 is None:
         return ""
     places = decimals(value, ci95)
     return f"{ci95[0]:.{places}f} to {ci95[1]:.{places}f}"
 
 
 def value_of(metric: MetricResult) -> str:
-    """The value of a metric as people read it; a dash where there is none."""
-    return "-" if metric.value is None else number(metric.value, metric.ci95)
+    """The value of a metric in a report."""
+    return figure(metric.value, metric.ci95, metric.direction)
 
 
 def interval_of(metric: MetricResult) -> str:
-    """The 95 % interval of a metric as people read it; "" where there is none."""
-    return "" if metric.value is None else interval(metric.value, metric.ci95)
+    """The 95 % interval of a metric in a report; "" where there is none."""
+    return interval(metric.value, metric.ci95)
 
 
 def bias_sentence(metric: MetricResult) -> str:
     """What the finite number of samples adds to the value, in one sentence; "" where that is not estimated."""
     if metric.value is None or metric.bias_estimate is None:
         return ""
+    extra = number(metric.bias_estimate, metric.ci95)
     return (
-        f"The interval is the sampling noise at {count(metric.n_fake)} samples; at that number this distance reads about "
-        f"{number(metric.bias_estimate, metric.ci95)} higher than with unlimited samples."
+        f"The interval is the sampling noise at {count(metric.n_fake)} samples; at that number this distance reads "
+        f"about {extra} higher than with unlimited samples."
     )
 
 

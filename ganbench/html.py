@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganbench import formatting as fmt
+from ganbench.comparison import Comparison
 from ganbench.gallery import SIDE, Gallery, Picture, png_data_uri
 from ganbench.results import MetricResult, Result
 
@@ -26,15 +27,13 @@ class Version:
     Attributes:
         name: what it is, in a few words.
         words: how it was made, in one sentence.
-        result: its numbers.
         gallery: its pictures.
         href: its own report, relative to the page.
     """
 
     name: str
     words: str
-    result: Result
-    gallery: Gallery | None
+    gallery: Gallery
     href: str
 
 
@@ -48,9 +47,19 @@ def report_fragment(result: Result) -> str:
     return _render("fragment.html", result=result)
 
 
-def versions_page(*, title: str, intro: Sequence[str], versions: Sequence[Version]) -> str:
-    """Several evaluations side by side, with some pictures of each. `intro` is one string per paragraph."""
-    return _render("versions.html", title=title, intro=intro, versions=versions)
+def versions_page(
+    *, title: str, intro: Sequence[str], comparison: Comparison, versions: Sequence[Version], reading: str
+) -> str:
+    """Several evaluations side by side, with some pictures of each.
+
+    Args:
+        title: of the page.
+        intro: what this is, one string per paragraph.
+        comparison: the numbers, its files in the order of `versions`.
+        versions: what was evaluated.
+        reading: how to read the numbers, in a paragraph.
+    """
+    return _render("versions.html", title=title, intro=intro, comparison=comparison, versions=versions, reading=reading)
 
 
 def _render(template: str, **values: Any) -> str:
@@ -78,6 +87,8 @@ def _environment() -> "Environment":
         "interval": fmt.interval_of,
         "bias": fmt.bias_sentence,
         "number": fmt.number,
+        "figure": fmt.figure,
+        "between": fmt.interval,
         "exact": _exact,
         "uri": png_data_uri,
         "pixel_art": _is_pixel_art,
@@ -101,7 +112,7 @@ def _exact(value: float | None) -> str:
 
 
 def _is_pixel_art(picture: Picture) -> bool:
-    return max(picture.pixels.shape[1:]) < _PIXEL_ART
+    return bool(max(picture.pixels.shape[1:]) < _PIXEL_ART)
 
 
 def _protocol_fields(result: Result) -> list[tuple[str, str]]:

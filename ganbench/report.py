@@ -105,16 +105,25 @@ def _unknown_metric(key: str, keys: list[str]) -> str:
 
 def text(result: Result) -> str:
     """A result as plain text: the table, then what it is about, then warnings."""
-    parts = [title(result), "", table(result)]
-    notes = [f"{m.label}: {note}" for m in result.metrics.values() if (note := fmt.bias_sentence(m) or _reason(m))]
-    parts += ["", *(fmt.printable(note) for note in notes)] if notes else []
-    parts += ["", fmt.aligned([[name, what] for name, what in facts(result)], "ll")]
-    parts += ["", *(f"Warning: {fmt.printable(warning)}" for warning in result.warnings)] if result.warnings else []
-    return "\n".join(parts)
+    warnings = [f"Warning: {fmt.printable(warning)}" for warning in result.warnings]
+    blocks = [
+        title(result),
+        fmt.aligned([list(HEADINGS), *table_rows(result)], "lrllrr"),
+        "\n".join(notes(result)),
+        fmt.aligned([[name, what] for name, what in facts(result)], "ll"),
+        "\n".join(warnings),
+    ]
+    return "\n\n".join(block for block in blocks if block)
 
 
-def _reason(metric: MetricResult) -> str:
-    return f"not computed: {metric.reason}" if metric.value is None else ""
+def notes(result: Result) -> list[str]:
+    """What must stand beside the table: the bias of a distance, the reason for a missing value."""
+    found = []
+    for metric in result.metrics.values():
+        note = f"Not computed: {metric.reason}" if metric.value is None else fmt.bias_sentence(metric)
+        if note:
+            found.append(fmt.printable(f"{metric.label}: {note}"))
+    return found
 
 
 def title(result: Result) -> str:
@@ -138,11 +147,6 @@ def table_rows(result: Result) -> list[list[str]]:
         ]
         for metric in result.metrics.values()
     ]
-
-
-def table(result: Result) -> str:
-    """The table of a result as plain text."""
-    return fmt.aligned([list(HEADINGS), *table_rows(result)], "lrllrr")
 
 
 def facts(result: Result) -> list[tuple[str, str]]:

@@ -103,7 +103,8 @@ class Result:
         """The JSON text; numbers are finite or null."""
         data = plain(self)
         data["metrics"] = {name: _without_empty(metric) for name, metric in data["metrics"].items()}
-        return to_json(data) + "\n"
+        # File names need not be Unicode; JSON must be.
+        return to_json(data).encode(errors="replace").decode() + "\n"
 
     @staticmethod
     def from_json(text: str | bytes, *, where: str) -> "Result":

@@ -11,7 +11,8 @@ from ganbench.errors import BadImage, UsageError
 from ganbench.evaluation.options import Options
 from ganbench.evaluation.scoring import wanted_of_reals
 from ganbench.features.extract import Extraction, Wanted, extract
-from ganbench.features.foreign_stats import is_statistics, open_statistics
+from ganbench.features.factors import FactorCache
+from ganbench.features.foreign_stats import is_statistics, read_foreign
 from ganbench.features.loading import Extractor
 from ganbench.features.reference_names import auto_protocol, check_name, looks_like_path
 from ganbench.features.reference_search import at_hand, resolve
@@ -20,7 +21,6 @@ from ganbench.images.source import ImageSource, open_images
 from ganbench.metrics._base import Metric
 from ganbench.metrics._neighbours import kth_distances
 from ganbench.progress import Progress, silent
-from ganbench.protocol import get_protocol
 
 Warn = Callable[[str], None]
 
@@ -106,14 +106,18 @@ def _named(spec: str, options: Options) -> Found:
 
 
 def _statistics(path: Path, options: Options) -> Found:
-    explicit = options.protocol != "auto"
-    name = options.protocol if explicit else auto_protocol(str(path))
-    # Opened now for its errors: they must come before any work, and before any download of weights.
-    open_statistics(path, protocol=get_protocol(name), explicit=explicit, warn=lambda message: None)
+    # Read at once: its errors must come before any work, and before any download of weights.
+    stated = read_foreign(path)
+    if options.protocol == "auto" and stated.protocol_name is None:
+        raise UsageError(
+            f"{path} holds mu and sigma and does not say which network and resize made them. Name them with "
+            "--protocol: tf (TTUR, ADM, EDM, torch-fidelity), pytorch (pytorch-fid) or clean (clean-fid)."
+        )
+    name = options.protocol if options.protocol != "auto" else str(stated.protocol_name)
 
     def load(extractor: Extractor, metrics: Mapping[str, Metric], progress: Progress, warn: Warn) -> Real:
         protocol = extractor.protocol
-        reference = open_statistics(path, protocol=protocol, explicit=explicit, warn=warn)
+        reference = read_foreign(path, factors=FactorCache(warn=warn), head=protocol.head).check_protocol(protocol)
         found, width = next(iter(reference.heads.values())).d, extractor.heads[protocol.head]
         if found != width:
             raise UsageError(

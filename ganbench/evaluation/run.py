@@ -12,8 +12,8 @@ from ganbench.errors import BadImage, UsageError
 from ganbench.evaluation.cautions import cautions
 from ganbench.evaluation.options import Options
 from ganbench.evaluation.pictures import choose, gallery
-from ganbench.evaluation.real import Real, find_real
-from ganbench.evaluation.scoring import compute, head_of, wanted_of_fakes
+from ganbench.evaluation.real import Real, build_from, find_real
+from ganbench.evaluation.scoring import compute, wanted_of_fakes
 from ganbench.features.extract import Extraction, Wanted, extract
 from ganbench.features.loading import Extractor, load_extractor
 from ganbench.features.references import Reference
@@ -125,7 +125,7 @@ def prepare(
             warn=warn,
         )
     with clock.stage("reference"):
-        reference = found.load(extractor, metrics, progress=progress, warn=warn)
+        reference = found.load(extractor, metrics, progress, warn)
     return Engine(options, extractor.protocol, extractor, metrics, reference, progress, warn, clock)
 
 
@@ -223,8 +223,6 @@ def make_reference(
 
     Raises UsageError where the images cannot be used, GanbenchError where weights are missing.
     """
-    from ganbench.evaluation.real import build_from
-
     protocol = get_protocol(options.protocol)
     extractor = load_extractor(
         protocol,
@@ -237,6 +235,3 @@ def make_reference(
         warn=warn,
     )
     return build_from(source, name, split, extractor, options=options, progress=progress, warn=warn)
-
-
-__all__ = ["Clock", "Engine", "Outcome", "environment", "evaluate", "finish", "head_of", "make_reference", "prepare"]

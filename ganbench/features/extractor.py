@@ -70,5 +70,9 @@ class Backend(ABC):
 
     @classmethod
     @abstractmethod
-    def prepare(cls, network: Network, device: str) -> Runner:
-        """Makes the network ready. The runner gives the same features, to float32 rounding, as the plain network."""
+    def prepare(cls, network: Network, device: str, *, size: int) -> Runner:
+        """Makes the network ready for inputs of side `size`, pixels.
+
+        The runner takes any n, gives the same features, to float32 rounding, as the plain network, and gives an
+        image the same features bit for bit whatever images come with it.
+        """

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from ganbench.errors import BadInput, UsageError
+from ganbench.features.factors import FactorCache
 from ganbench.features.npz import NpzFile, open_npz, write_npz
-from ganbench.features.reference_files import MAX_WIDTH, load
+from ganbench.features.reference_files import MAX_WIDTH, Warn, load, unheard
 from ganbench.features.references import Factors, Reference, ReferenceFeatures, content_sha256, root
 from ganbench.features.stats import F64, Moments
 from ganbench.files import atomic_write, sha256_file
+from ganbench.protocol import Protocol
 
 # A covariance in float32, or of float32 features, is symmetric and bounded by its diagonal to this part of its scale.
 _ROUNDING = 1e-5
@@ -25,6 +27,31 @@ def is_statistics(path: Path) -> bool:
 
 def _is_ours(path: Path, file: NpzFile) -> bool:
     return "n" in file.names and path.with_suffix(".json").is_file()
+
+
+def open_statistics(
+    path: Path, *, protocol: Protocol, explicit: bool, n: int | None = None, warn: Warn = unheard
+) -> Reference:
+    """Opens a file of statistics that was given as a path.
+
+    Args:
+        path: a file for which `is_statistics` holds.
+        protocol: under which the samples will be extracted.
+        explicit: whether the user named the protocol. A `mu`, `sigma` file does not say which it is of.
+        n: images behind it, where that is known from elsewhere.
+        warn: told of a cached factor that was corrupted and made again.
+
+    Raises:
+        UsageError: the protocol was not named, or is not the one that made the file.
+        BadInput: the file is not as it should be. CorruptFile: it is one of ours, and has changed.
+    """
+    reference = read_foreign(path, head=protocol.head, n=n, factors=FactorCache(warn=warn))
+    if reference.protocol_fingerprint is None and not explicit:
+        raise UsageError(
+            f"{path} holds mu and sigma and does not say which network and resize made them. Name them with "
+            "--protocol: tf (TTUR, ADM, EDM, torch-fidelity), pytorch (pytorch-fid) or clean (clean-fid)."
+        )
+    return reference.check_protocol(protocol)
 
 
 def read_foreign(path: Path, *, factors: Factors = root, head: str = "pool", n: int | None = None) -> Reference:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ganbench.errors import Unavailable
 
-MODES = {"clean": "clean", "tf": "legacy_tensorflow", "pytorch": "legacy_pytorch"}
+MODES = {"tf": "legacy_tensorflow", "clean": "clean", "pytorch": "legacy_pytorch"}
 _ALL = tuple(MODES)
 _FILE = re.compile(
     r"(?P<name>.+)_(?P<mode>clean|legacy_tensorflow|legacy_pytorch)_(?P<split>[a-z0-9]+)_(?P<res>na|\d+)"

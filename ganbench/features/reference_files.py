@@ -115,10 +115,9 @@ def _arrays(reference: Reference) -> dict[str, NDArray[Any]]:
     if reference.indices is not None:
         arrays["indices"] = reference.indices.astype("<i8")
     for name, head in sorted(reference.heads.items()):
-        moments = head.stored_moments if isinstance(head, ReferenceFeatures) else head.moments
-        if moments is not None:
-            arrays[f"{name}_mean"] = moments.mean.astype("<f8")
-            arrays[f"{name}_cov"] = packed(moments.cov).astype("<f8")
+        if head.moments_given:
+            arrays[f"{name}_mean"] = head.moments.mean.astype("<f8")
+            arrays[f"{name}_cov"] = packed(head.moments.cov).astype("<f8")
         if head.values is not None:
             arrays[f"{name}_features"] = _smallest(head.values)
             if head.neighbours is not None:

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganbench.errors import UsageError
+from ganbench.errors import CorruptFile, UsageError
 from ganbench.features.published_stats import PUBLISHED, own_files
-from ganbench.features.reference_files import Stored, Warn, stored_in, unheard
+from ganbench.features.reference_files import Stored, Warn, read_record, stored_in, unheard
 from ganbench.images.datasets._base import DATASETS
 from ganbench.places import home, shipped_references
 
@@ -74,8 +74,22 @@ def looks_like_path(spec: str) -> bool:
 
 
 def auto_protocol(spec: str) -> str:
-    """What `--protocol auto` means for a reference by name: decided by the name alone, never by what is installed."""
+    """What `--protocol auto` means for a reference: decided by the reference alone, never by what is installed.
+
+    A file of statistics of our own says its protocol; the names that are shipped have one; all else is `tf`.
+    """
+    if looks_like_path(spec):
+        return _said(Path(spec).expanduser())
     return SHIPPED_UNDER.get(parse(spec).name, DEFAULT_PROTOCOL)
+
+
+def _said(path: Path) -> str:
+    if path.suffix.lower() != ".npz" or not path.with_suffix(".json").is_file():
+        return DEFAULT_PROTOCOL
+    try:
+        return read_record(path).protocol[0]
+    except CorruptFile:
+        return DEFAULT_PROTOCOL  # who opens the file says what is wrong with it
 
 
 def known_names() -> list[str]:

@@ -14,7 +14,7 @@ from ganbench.features.reference_files import Warn, load, read_record, save, ste
 from ganbench.features.reference_names import RefName, check_name, local, store
 from ganbench.features.references import Reference, other_protocol
 from ganbench.files import locked
-from ganbench.images.datasets._base import DATASETS, open_dataset
+from ganbench.images.datasets._base import DATASETS
 from ganbench.images.source import ImageSource
 from ganbench.places import shipped_references
 from ganbench.progress import Progress, silent
@@ -117,10 +117,18 @@ class _Search:
         self.failures.append(message)
 
     def _found(self) -> Reference | None:
+        source = self._images()
+        return None if source is None else self._built(source)
+
+    def _images(self) -> ImageSource | None:
+        """The dataset of that name, if there is one and it is on this machine."""
         if self.asked.name not in DATASETS.names():
             return None
-        source = DATASETS.get(self.asked.name).find(self.asked.split)
-        return None if source is None else self._built(source)
+        try:
+            return DATASETS.get(self.asked.name).find(self.asked.split)
+        except CorruptFile as error:
+            self._tell(str(error))
+            return None
 
     def _built(self, source: ImageSource) -> Reference:
         """Makes the statistics unless another process is at it; then waits and takes those."""
@@ -171,23 +179,22 @@ class _Search:
 
     def _taken(self, path: Path, entry: Published, info: dict[str, str]) -> Reference:
         reference = read_foreign(path, head=self.protocol.head, n=entry.n, factors=FactorCache(warn=self.warn))
-        named = reference.asserted(self.asked.name, self.asked.split, protocol=self.protocol)
-        return self._kept(replace(named, info={**named.info, **info, "made": "published"}))
+        named = reference.asserted(self.asked.name, self.asked.split, protocol=self.protocol, made="published")
+        return self._kept(replace(named, info={**named.info, **info}))
 
     def _fetched(self) -> Reference | None:
-        if self.asked.name not in DATASETS.names():
+        name, split = self.asked.name, self.asked.split
+        if name not in DATASETS.names():
             return None
         if self.offline:
-            self.failures.append(
-                f"The images of {self.asked.name} were not found here, and --offline forbids to get them."
-            )
+            self.failures.append(f"The images of {name}:{split} are not here, and --offline forbids to get them.")
             return None
         try:
-            source = open_dataset(self.asked.name, self.asked.split, download=True, progress=self.progress)
+            DATASETS.get(name).download(split, progress=self.progress)
         except Unavailable as error:
             self.failures.append(str(error))
             return None
-        return self._built(source)
+        return self._found()
 
     def _nowhere(self) -> GanbenchError:
         name, protocol = self.asked.name, self.protocol.name
@@ -199,7 +206,8 @@ class _Search:
             f"import statistics made elsewhere: ganbench ref import FILE.npz --as {name} --protocol {protocol}",
         ]
         if name in DATASETS.names():
-            ways.insert(0, f"put the files of {name} into a folder and name it in GANBENCH_DATA")
+            ways.insert(0, "put the dataset's files into a folder and name that folder in GANBENCH_DATA")
+            ways += DATASETS.get(name).ways
         if self.offline:
             ways.insert(0, "run the same command with a network and without --offline")
         ways += [f"use the statistics that are here: --protocol {record.protocol[0]}" for record in same]

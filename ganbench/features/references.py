@@ -47,29 +47,15 @@ class ReferenceFeatures(Features):
         super().__init__(values, moments=moments, neighbours=neighbours)
         self._factors = factors or root
 
-    @property
-    def stored_moments(self) -> Moments | None:
-        """The moments where they were given; None where they follow from the values."""
-        return self._moments
-
     @cached_property
     def factor(self) -> F64:
-        """R, (d, r), with cov = R Rᵀ. Fewer images than features need no eigenvectors: R is the centred images."""
-        if self._moments is None and self.n <= self.d:
-            assert self.values is not None
-            x = self.values.astype(np.float64) - self.moments.mean
-            centred: F64 = x.T / np.sqrt(self.n - 1)
-            return centred
+        """R, (d, r), with cov = R Rᵀ, as in Features."""
         return self._factors(self.moments)
 
 
 def root(moments: Moments) -> F64:
-    """R, (d, r), with cov = R Rᵀ, from the eigenvectors; r leaves out what is zero: r <= min(d, n - 1)."""
-    eigenvalues, vectors = np.linalg.eigh(moments.cov)
-    rank = moments.d if moments.n < 2 else min(moments.d, moments.n - 1)  # n is 0 where it is not known
-    keep = np.flatnonzero(eigenvalues > 0)[-rank:]
-    factor: F64 = vectors[:, keep] * np.sqrt(eigenvalues[keep])
-    return factor
+    """R, (d, r), with cov = R Rᵀ, as Features makes it: the making that a cache saves."""
+    return Features(moments=moments).factor
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,14 +100,14 @@ class Reference:
             return self
         raise other_protocol(self.spec, [(self.protocol_name, self.protocol_fingerprint)], protocol)
 
-    def asserted(self, name: str, split: str, *, protocol: Protocol) -> "Reference":
-        """The same statistics under a name, and under a protocol that the user vouches for."""
+    def asserted(self, name: str, split: str, *, protocol: Protocol, made: str) -> "Reference":
+        """The same statistics under a name and a protocol that the user, or who published them, vouches for."""
         return replace(
             self,
             name=name,
             split=split,
             protocol_fingerprint=protocol.fingerprint,
-            info={**self.info, "protocol": protocol.record()},
+            info={**self.info, "protocol": protocol.record(), "made": made},
         )
 
 
@@ -267,11 +253,10 @@ def content_sha256(heads: Mapping[str, Features], n: int | None) -> str:
     digest = hashlib.sha256(b"ganbench.reference/1\n")
     for name in sorted(heads):
         head = heads[name]
-        moments = head.stored_moments if isinstance(head, ReferenceFeatures) else head.moments
         digest.update(f"{name} n={n} d={head.d}\n".encode())
-        if moments is not None:
-            digest.update(moments.mean.astype("<f8").tobytes())
-            digest.update(packed(moments.cov).astype("<f8").tobytes())
+        if head.moments_given:
+            digest.update(head.moments.mean.astype("<f8").tobytes())
+            digest.update(packed(head.moments.cov).astype("<f8").tobytes())
         if head.values is not None:
             for start in range(0, len(head.values), _BLOCK):
                 digest.update(head.values[start : start + _BLOCK].astype("<f4").tobytes())

@@ -204,7 +204,7 @@ class Features:
     @cached_property
     def _streamed(self) -> tuple[Moments, tuple[Moments, ...]]:
         assert self.values is not None
-        stream = MomentsStream(self.d, len(self.values), seed=self.seed)
+        stream = MomentsStream(self.d, seed=self.seed)
         stream.update(self.values)
         return stream.finish()
 

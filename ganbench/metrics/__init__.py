@@ -1,0 +1,1 @@
+"""The metrics: one file each, found by its name (`_registry.py`)."""

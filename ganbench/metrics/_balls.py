@@ -18,7 +18,6 @@ from ganbench.metrics._neighbours import K_MAX, radii
 from ganbench.metrics._screen import (
     Array,
     Index,
-    Precision,
     Screen,
     centre_of,
     distances,
@@ -28,7 +27,6 @@ from ganbench.metrics._screen import (
 )
 
 _CHUNK = 1 << 17  # pairs ranked at once
-_CROWDED = 1 << 14  # pairs of a tile near a radius, above which the tile is done in float64
 Ranks = NDArray[np.intp]
 
 
@@ -60,7 +58,8 @@ def balls(*, fake: Features, real: Features, k: int) -> Balls:
     """The balls of this pair for all k up to at least the one given; computed once for as long as both live.
 
     Raises:
-        BadInput: the widths differ, or a set has fewer than k + 1 images.
+        BadInput: the widths differ.
+        TooFewImages: a set has fewer than k + 1 images.
         UsageError: only moments are known.
     """
     same_width(fake, real)
@@ -73,15 +72,12 @@ def balls(*, fake: Features, real: Features, k: int) -> Balls:
 
 
 class _Side:
-    """One set of the two: its features, its screen, its radii on the scale of the bounds."""
+    """One set of the two: its features, its radii, and both made ready for bounds."""
 
     def __init__(self, values: Array, reach: F64, *, centre: F64, scale: float) -> None:
-        self.values, self.reach, self._centre = values, reach, centre
-        self.screen = self.ready(slice(None), np.float32, scale)
+        self.values, self.reach = values, reach
+        self.screen = Screen.of(values, centre=centre, scale=scale)
         self.level = self.screen.level(reach)
-
-    def ready(self, rows: slice, precision: Precision, scale: float) -> Screen:
-        return Screen.of(self.values[rows], centre=self._centre, scale=scale, precision=precision)
 
 
 class _Crossing:
@@ -90,10 +86,10 @@ class _Crossing:
     def __init__(self, fake: Features, real: Features, fake_radii: F64, real_radii: F64) -> None:
         x, y = values_of(fake, "fake"), values_of(real, "real")
         centre = centre_of(y)
-        self._scale = scale_for(centre, x, y)
-        self._fake = _Side(x, fake_radii, centre=centre, scale=self._scale)
-        self._real = _Side(y, real_radii, centre=centre, scale=self._scale)
-        self._group = group_of_each(len(x), fake.seed)
+        scale = scale_for(centre, x, y)
+        self._fake = _Side(x, fake_radii, centre=centre, scale=scale)
+        self._real = _Side(y, real_radii, centre=centre, scale=scale)
+        self._group = group_of_each(0, len(x), fake.seed)
         k = self._k = fake_radii.shape[1]
         self._fake_in_real = np.full(len(x), k + 1)
         self._real_in_fake = np.full(len(y), k + 1)
@@ -104,27 +100,45 @@ class _Crossing:
         """Passes over all tiles."""
         for a in tiles(len(self._fake.values)):
             for b in tiles(len(self._real.values)):
-                if not self._tile(a, b, np.float32):
-                    self._tile(a, b, np.float64)
+                self._tile(a, b)
         covering = np.cumsum(self._open_ranks[:, 1:-1], axis=1)
         return Balls(self._k, self._fake_in_real, self._real_in_fake, self._real_covers, covering)
 
-    def _tile(self, a: slice, b: slice, precision: Precision) -> bool:
-        """Takes a tile in; False, and nothing done, where float32 leaves too many of its pairs undecided."""
-        if precision is np.float32:
-            fake, real = self._fake.screen.part(a), self._real.screen.part(b)
-        else:
-            fake, real = (side.ready(at, precision, self._scale) for side, at in ((self._fake, a), (self._real, b)))
-        upper = fake.upper(real)
+    def _tile(self, a: slice, b: slice) -> None:
+        upper = self._fake.screen.part(a).upper(self._real.screen.part(b))
         held = upper >= round_down(self._real.level[b, -1], upper)
-        wanting = self._real_in_fake[b] > 1  # the others are in a smallest ball already
+        wanting = self._real_in_fake[b] > 1  # the others are known to lie in a smallest ball
         held |= (upper >= round_down(self._fake.level[a, -1], upper)[:, None]) & wanting
         flat = np.flatnonzero(held)
-        chunks = [flat[start : start + _CHUNK] for start in range(0, len(flat), _CHUNK)]
-        ranked = []
-        for chunk in chunks:
+        for start in range(0, len(flat), _CHUNK):
+            chunk = flat[start : start + _CHUNK]
             i, j = np.divmod(chunk, upper.shape[1])
-            high = upper.ravel()[chunk].astype(np.float64)
-            low = high - 2 * (fake.slack[i] + real.slack[j])
-            ranked.append(self._rank(i + a.start, j + b.start, low, high))
-        return True
+            self._take(i + a.start, j + b.start, upper.ravel()[chunk].astype(np.float64))
+
+    def _take(self, i: Index, j: Index, upper: F64) -> None:
+        """Ranks pairs of fake i and real j, each in the balls of the other."""
+        lower = upper - 2 * (self._fake.screen.slack[i] + self._real.screen.slack[j])
+        around_real, vague_real = _rank(self._real.level[j], lower, upper)
+        around_fake, vague_fake = _rank(self._fake.level[i], lower, upper)
+        open_rank = around_real.copy()
+        vague = np.flatnonzero(vague_real | vague_fake)
+        if len(vague):
+            u, v = i[vague], j[vague]
+            gap = distances(self._fake.values, self._real.values, u, v)[:, None]
+            around_real[vague] = 1 + np.sum(gap > self._real.reach[v], axis=1)
+            open_rank[vague] = 1 + np.sum(gap >= self._real.reach[v], axis=1)
+            around_fake[vague] = 1 + np.sum(gap > self._fake.reach[u], axis=1)
+        np.minimum.at(self._fake_in_real, i, around_real)
+        np.minimum.at(self._real_in_fake, j, around_fake)
+        np.minimum.at(self._real_covers, (j, self._group[i]), open_rank)
+        np.add.at(self._open_ranks, (i, open_rank), 1)
+
+
+def _rank(levels: F64, lower: F64, upper: F64) -> tuple[Ranks, NDArray[np.bool_]]:
+    """The smallest k whose ball holds each point, as far as bounds can tell, and where they cannot.
+
+    levels: (pairs, k), descending, -s² radius² / 2; a point is inside where its -s² distance² / 2 is greater.
+    """
+    outside = np.sum(upper[:, None] < levels, axis=1)
+    perhaps = np.sum(lower[:, None] <= levels, axis=1)
+    return 1 + outside, outside != perhaps

@@ -44,6 +44,10 @@ class Metric(ABC):
         return np.random.default_rng([seed, *type(self).__name__.encode()])
 
 
+class TooFewImages(BadInput):
+    """A metric cannot be computed from so few images; others may well be."""
+
+
 def require_at_least(metric: Metric, **least: int) -> None:
     """Raises UsageError where a parameter of `metric` is no whole number of at least the size given for it."""
     for name, low in least.items():

@@ -70,7 +70,7 @@ def _gram_traces(fake: Features, factor: F64) -> list[tuple[F64, float, float]]:
     gram, origin = y @ y.T, fake.moments.mean
     keeps: list[NDArray[np.bool_]] = [np.ones(len(x), dtype=bool)]
     if enough_groups(fake):
-        group = group_of_each(len(x), fake.seed)
+        group = group_of_each(0, len(x), fake.seed)
         keeps += [group != g for g in np.unique(group)]
     return [_gram_terms(x[keep], gram[np.ix_(keep, keep)], origin) for keep in keeps]
 

@@ -11,14 +11,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ganbench.errors import BadInput
 from ganbench.features.stats import F64, Features
-from ganbench.metrics._base import values_of
+from ganbench.metrics._base import TooFewImages, values_of
 from ganbench.metrics._screen import (
+    TILE,
     Array,
     Index,
     Precision,
-    TILE,
     Screen,
     centre_of,
     distances,
@@ -42,12 +41,12 @@ def radii(features: Features, k: int, side: str) -> F64:
     live.
 
     Raises:
-        BadInput: there are fewer than k + 1 rows.
+        TooFewImages: there are fewer than k + 1 rows.
         UsageError: only moments are known.
     """
     values = values_of(features, side)
     if len(values) < k + 1:
-        raise BadInput(
+        raise TooFewImages(
             f"{side} has {len(values)} images; with k={k} at least {k + 1} are needed. Give more or lower k."
         )
     if features.neighbours is not None and features.neighbours.shape[1] >= k:

@@ -28,10 +28,9 @@ def check(factor: np.ndarray, moments: Moments) -> None:
 def test_the_root_of_a_singular_covariance_is_as_narrow_as_its_rank() -> None:
     few = Moments.of(X[:5])
     factor = root(few)
-    assert factor.shape[1] <= 4
+    assert factor.shape == (8, 4)
     check(factor, few)
     check(root(Moments.of(X)), Moments.of(X))
-    assert root(Moments(3, np.zeros(2), np.zeros((2, 2)))).shape == (2, 0)
     unknown = Moments(0, np.zeros(8), Moments.of(X).cov)
     assert root(unknown).shape == (8, 8)
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ganbench.errors import BadInput, UsageError
-from ganbench.features.foreign_stats import export_foreign, is_statistics, read_foreign
+from ganbench.features.foreign_stats import export_foreign, is_statistics, open_statistics, read_foreign
 from ganbench.features.reference_files import save
+from ganbench.features.reference_names import auto_protocol
 from ganbench.features.references import Origin, build_reference
 from ganbench.features.stats import Features, Moments
 from ganbench.protocol import get_protocol
@@ -133,10 +134,18 @@ def test_images_are_no_statistics(tmp_path: Path) -> None:
 def test_a_file_of_our_own_knows_its_protocol(tmp_path: Path) -> None:
     path = save(ours(), tmp_path)
     assert is_statistics(path)
-    reference = read_foreign(path)
-    assert reference.spec == "toys:train"
+    assert auto_protocol(str(path)) == "tf"
+    assert open_statistics(path, protocol=get_protocol("tf"), explicit=False).spec == "toys:train"
     with pytest.raises(UsageError, match="statistics of another protocol"):
-        reference.check_protocol(get_protocol("clean"))
+        open_statistics(path, protocol=get_protocol("clean"), explicit=True)
+
+
+def test_a_file_of_others_needs_its_protocol_named(tmp_path: Path) -> None:
+    path = flavours(tmp_path)["ttur"]
+    assert auto_protocol(str(path)) == "tf"
+    with pytest.raises(UsageError, match="Name them with --protocol: tf"):
+        open_statistics(path, protocol=get_protocol("tf"), explicit=False)
+    assert open_statistics(path, protocol=get_protocol("clean"), explicit=True, n=60).n == 60
 
 
 def test_an_export_is_what_other_tools_load(tmp_path: Path) -> None:
@@ -153,7 +162,7 @@ def test_an_export_is_what_other_tools_load(tmp_path: Path) -> None:
 
 
 def test_an_export_is_named_so_that_others_know_it(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="does not end in .npz"):
+    with pytest.raises(UsageError, match=r"does not end in \.npz"):
         export_foreign(ours(), tmp_path / "toys.pt")
     with pytest.raises(UsageError, match="has no head 'spatial'; it has: pool"):
         export_foreign(ours(), tmp_path / "toys.npz", head="spatial")

@@ -1,0 +1,1 @@
+"""The feature networks: one file each."""

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ganbench.features.extractor import Network, Weights
-from ganbench.features.weights import load_into, read_state_dict
+from ganbench.features.state_dict import load_into, read_state_dict
 
 _GITHUB = "https://github.com"
 
@@ -33,11 +33,11 @@ class _Conv(nn.Module):
         self.bn = nn.BatchNorm2d(n_out, eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return functional.relu(self.bn(self.conv(x)))
 
 
 def _average(x: Tensor) -> Tensor:
-    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+    return functional.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
 
 
 class _BlockA(nn.Module):
@@ -71,7 +71,7 @@ class _BlockB(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return torch.cat([self.branch3x3(x), double, F.max_pool2d(x, 3, stride=2)], dim=1)
+        return torch.cat([self.branch3x3(x), double, functional.max_pool2d(x, 3, stride=2)], dim=1)
 
 
 class _BlockC(nn.Module):
@@ -112,7 +112,7 @@ class _BlockD(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         three = self.branch3x3_2(self.branch3x3_1(x))
         seven = self.branch7x7x3_4(self.branch7x7x3_3(self.branch7x7x3_2(self.branch7x7x3_1(x))))
-        return torch.cat([three, seven, F.max_pool2d(x, 3, stride=2)], dim=1)
+        return torch.cat([three, seven, functional.max_pool2d(x, 3, stride=2)], dim=1)
 
 
 class _BlockE(nn.Module):
@@ -134,7 +134,7 @@ class _BlockE(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         single = self.branch3x3_1(x)
         double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
-        pooled = F.max_pool2d(x, 3, stride=1, padding=1) if self.maximum else _average(x)
+        pooled = functional.max_pool2d(x, 3, stride=1, padding=1) if self.maximum else _average(x)
         parts = [
             self.branch1x1(x),
             self.branch3x3_2a(single),
@@ -192,12 +192,12 @@ class Inception(Network):
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """(n, 3, 299, 299) to pool (n, 2048), logits_unbiased (n, 1008) without the bias, logits (n, 1008)."""
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
-        x = F.max_pool2d(x, 3, stride=2)
+        x = functional.max_pool2d(x, 3, stride=2)
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x))
-        x = F.max_pool2d(x, 3, stride=2)
+        x = functional.max_pool2d(x, 3, stride=2)
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(x)))
         x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))))
         x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
-        pool = torch.flatten(F.adaptive_avg_pool2d(x, 1), 1)
-        unbiased = F.linear(pool, self.fc.weight)
+        pool = torch.flatten(functional.adaptive_avg_pool2d(x, 1), 1)
+        unbiased = functional.linear(pool, self.fc.weight)
         return {"pool": pool, "logits_unbiased": unbiased, "logits": unbiased + self.fc.bias}

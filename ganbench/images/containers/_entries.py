@@ -71,4 +71,6 @@ def no_images(where: str, found: Counter[str]) -> BadInput:
     kinds = ", ".join(f"{suffix or 'without extension'} ({count})" for suffix, count in found.most_common(8))
     archives = [s for s in (".zip", ".tar", ".npz", ".npy", ".pt", ".pth", ".safetensors") if s in found]
     cure = f" Give the {archives[0]} file itself." if archives else " Check the path, or rename the files."
-    return BadInput(f"{where} holds no images: found {sum(found.values())} files, {kinds}. {wanted}{cure}")
+    total = sum(found.values())
+    files = f"{total} file{'s' if total > 1 else ''}"
+    return BadInput(f"{where} holds no images: found {files}, {kinds}. {wanted}{cure}")

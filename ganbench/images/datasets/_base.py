@@ -1,11 +1,11 @@
 """What a dataset is, and how one is opened by its name."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from ganbench.errors import CorruptFile, Unavailable
+from ganbench.errors import BadInput, CorruptFile, Unavailable
 from ganbench.images.source import ImageSource
 from ganbench.places import data_folders, home
 from ganbench.progress import Progress, silent
@@ -30,7 +30,7 @@ class Dataset(ABC):
     @classmethod
     @abstractmethod
     def locate(cls, split: str) -> Path | None:
-        """The file or folder on this machine that holds the split; None where there is none. Cheap: nothing is read."""
+        """The file or folder on this machine that holds the split; None where there is none. No image is read."""
 
     @classmethod
     @abstractmethod
@@ -51,6 +51,10 @@ class Dataset(ABC):
 DATASETS = Registry("dataset", "ganbench.images.datasets", Dataset, dashes=True)  # type: ignore[type-abstract]
 
 
+def unsaid(message: str) -> None:
+    """The warnings of someone who does not want to know."""
+
+
 def open_dataset(
     name: str,
     split: str | None = None,
@@ -58,6 +62,7 @@ def open_dataset(
     offline: bool = False,
     download: bool = True,
     progress: Progress = silent,
+    warn: Callable[[str], None] = unsaid,
 ) -> ImageSource:
     """Opens a dataset: found on this machine, else downloaded.
 
@@ -67,6 +72,7 @@ def open_dataset(
         offline: use no network.
         download: False does not download either, whatever `offline` says.
         progress: told of the download.
+        warn: told of a file in our store that was damaged, and removed.
 
     Raises:
         UsageError: no such dataset or split.
@@ -75,7 +81,7 @@ def open_dataset(
     """
     dataset = DATASETS.get(name)
     split = check_split(name, split)
-    source = _found(dataset, split, progress)
+    source = _found(dataset, split, warn)
     if source is not None:
         return source
     if offline or not download:
@@ -100,12 +106,14 @@ def check_split(name: str, split: str | None) -> str:
     return chosen
 
 
-def _found(dataset: type[Dataset], split: str, progress: Progress) -> ImageSource | None:
+def _found(dataset: type[Dataset], split: str, warn: Callable[[str], None]) -> ImageSource | None:
     try:
         return dataset.find(split)
-    except CorruptFile as error:  # it was set aside: what remains is that it is not here
-        progress(str(error), 0, None)
+    except CorruptFile as error:  # it was removed, so the dataset is not here any more
+        warn(str(error))
         return None
+    except OSError as error:
+        raise BadInput(f"{error.filename} cannot be read ({error.strerror}). Check its permissions.") from error
 
 
 def store() -> Path:
@@ -138,4 +146,4 @@ def unavailable(name: str, split: str, problem: str) -> Unavailable:
         *DATASETS.get(name).ways,
     ]
     listed = "".join(f"\n  - {way}" for way in ways)
-    return Unavailable(f"The dataset {name}:{split} {problem}.\nLooked in: {looked}.\nTo get it:{listed}")
+    return Unavailable(f"The dataset {name}:{split} {problem.rstrip('.')}.\nLooked in: {looked}.\nTo get it:{listed}")

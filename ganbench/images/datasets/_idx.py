@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, ClassVar
+from typing import IO, ClassVar, cast
 
 import numpy as np
 
@@ -88,7 +88,9 @@ def _first_labels(path: Path) -> tuple[int, ...]:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+    if path.suffix != ".gz":
+        return path.open("rb")
+    return cast("IO[bytes]", gzip.open(path))
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def open_idx(images: Path, *, name: str, labels: Path | None) -> ImageSource:
         shape.n,
         open_rows=lambda: _rows(images),
         row_bytes=shape.row,
-        to_pixels=lambda row, index: _pixels(row, shape, images),
+        to_pixels=lambda row, _: _pixels(row, shape, images),
         labels=read,
     )
 

@@ -27,7 +27,7 @@ class Digits(Dataset):
     homepage: ClassVar[str] = "https://archive.ics.uci.edu/dataset/80"
 
     @classmethod
-    def locate(cls, split: str) -> Path | None:
+    def locate(cls, split: str) -> Path | None:  # noqa: ARG003 - both lie in one file
         """The folder of scikit-learn's own data."""
         from importlib.util import find_spec
 
@@ -55,4 +55,5 @@ def enlarged(values: NDArray[np.float64]) -> Pixels:
     """0..16 as (8, 8) to uint8 (32, 32): x 255 / 16 in float32, Pillow's bicubic, clamped, rounded half up."""
     small = Pillow.fromarray((values * (255 / 16)).astype(np.float32))  # mode F
     large = np.asarray(small.resize((_SIDE, _SIDE), Pillow.Resampling.BICUBIC))
-    return np.floor(np.clip(large, 0, 255) + np.float32(0.5)).astype(np.uint8)
+    rounded: Pixels = np.floor(np.clip(large, 0, 255) + np.float32(0.5)).astype(np.uint8)
+    return rounded

@@ -1,0 +1,169 @@
+"""The tables of the documents, made from the registries, the protocols, the metrics and the shipped side-cars."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from ganbench.evaluation.options import DEFAULT_METRICS
+from ganbench.features.published_stats import PUBLISHED
+from ganbench.features.reference_files import Stored, stored_in
+from ganbench.features.registries import EXTRACTORS
+from ganbench.images.datasets._base import DATASETS
+from ganbench.metrics._base import Metric
+from ganbench.metrics._registry import METRICS
+from ganbench.places import shipped_references
+from ganbench.protocol import get_protocol, protocol_names
+
+ARROWS = {"lower": "↓", "higher": "↑"}
+RESIZES = {
+    "tf1-bilinear": "bilinear as in TensorFlow 1 (corners at 0, no antialiasing)",
+    "bilinear": "bilinear, half-pixel centres, no antialiasing",
+    "bilinear-antialias": "bilinear, half-pixel centres, antialiased",
+    "bicubic-antialias": "bicubic (a = -0.5), antialiased, as in Pillow",
+}
+_PAPER = re.compile(r'Paper: (?P<who>[^"]+), "(?P<title>[^"]+)", (?P<link>https://\S+?)[.,]?(?:\s|$)')
+
+
+def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def protocols() -> str:
+    """The protocols: network, resize, normalisation, name of the distance, fingerprint."""
+    rows = []
+    for name in protocol_names():
+        p = get_protocol(name)
+        network = EXTRACTORS.get(p.extractor)
+        clamp = ", clamped to 0..255" if p.clamp else ""
+        rows.append([
+            f"`{name}`",
+            f"`{p.extractor}`, `{p.head}` ({network.heads[p.head]})",
+            f"{p.size} px, {RESIZES[p.resize]}{clamp}",
+            f"(x - {p.shift:g}) / {p.scale:g}",
+            p.labels["frechet_distance"],
+            f"`{p.fingerprint[:12]}`",
+        ])  # fmt: skip
+    headings = ["protocol", "network, head (width)", "resize", "network input", "distance", "fingerprint"]
+    return markdown(headings, rows)
+
+
+def protocol_summaries() -> str:
+    """The protocols by name and summary alone."""
+    return markdown(["protocol", "what it is"], [[f"`{n}`", get_protocol(n).summary] for n in protocol_names()])
+
+
+def metrics() -> str:
+    """The metrics: keys with direction, what they read, parameters, paper."""
+    rows = []
+    for name in METRICS.names():
+        kind = METRICS.get(name)
+        keys = ", ".join(f"`{key}` {ARROWS[way]}" for key, way in kind.keys.items())
+        parameters = ", ".join(f"{key}={value}" for key, value in kind().params().items())
+        default = "yes" if name in DEFAULT_METRICS else ""
+        rows.append([f"`{name}`", keys, _reads(kind), parameters or "none", default, paper(kind)])
+    headings = ["`--metrics`", "keys in a result", "reads", "parameters", "by default", "paper"]
+    return markdown(headings, rows)
+
+
+def _reads(kind: type[Metric]) -> str:
+    what = {"values": kind.head, "moments": f"moments of {kind.head}"}
+    fake = what[kind.needs_fake]
+    if kind.needs_real == "nothing":
+        return f"{fake} of the samples; no reference"
+    real = what[kind.needs_real]
+    return f"{fake} of both" if fake == real else f"{fake} of the samples, {real} of the reference"
+
+
+def paper(kind: type[Metric]) -> str:
+    """The paper that the metric's docstring names, as a link. Raises ValueError where it names none."""
+    import sys
+
+    text = " ".join((sys.modules[kind.__module__].__doc__ or "").split())
+    found = _PAPER.search(text)
+    if found is None:
+        raise ValueError(f'{kind.__module__} names no paper as: Paper: AUTHORS YEAR, "TITLE", https://...')
+    return f"[{found['who']}]({found['link']})"
+
+
+def extractors() -> str:
+    """The networks: heads, file of weights, licence."""
+    rows = []
+    for name in EXTRACTORS.names():
+        kind = EXTRACTORS.get(name)
+        heads = ", ".join(f"`{head}` {width}" for head, width in kind.heads.items())
+        w = kind.weights
+        rows.append([f"`{name}`", heads, f"`{w.filename}`", f"{w.size / 1e6:.1f} MB", f"`{w.sha256}`"])
+    return markdown(["network", "heads and widths", "file of weights", "size", "sha256"], rows)
+
+
+def datasets() -> str:
+    """The datasets that have a name."""
+    rows = [
+        [f"`{name}`", f"[{kind.title}]({kind.homepage})", ", ".join(kind.splits), kind.licence]
+        for name, kind in ((name, DATASETS.get(name)) for name in DATASETS.names())
+    ]
+    return markdown(["name", "dataset", "splits", "licence"], rows)
+
+
+def references() -> str:
+    """The statistics that travel with ganbench."""
+    rows = []
+    for stored in _shipped():
+        record = stored.record
+        kept = sum(head.rows for head in record.heads.values())
+        features = f"{kept:,} ({', '.join({h.dtype for h in record.heads.values()})})" if kept else "none"
+        rows.append([
+            f"`{record.name}:{record.split}`",
+            f"`{record.protocol[0]}`",
+            f"{record.n:,}",
+            features,
+            f"{record.size / 1e6:.1f} MB",
+            f"`{record.fingerprint[:12]}`",
+        ])  # fmt: skip
+    return markdown(["reference", "protocol", "images", "features kept", "file", "fingerprint"], rows)
+
+
+def _shipped() -> list[Stored]:
+    def refuse(message: str) -> None:
+        raise ValueError(message)
+
+    return stored_in(shipped_references(), warn=refuse)
+
+
+def published() -> str:
+    """The statistics that clean-fid publishes."""
+    rows = []
+    for entry in PUBLISHED:
+        of = "unknown" if entry.n is None else f"{entry.n:,}"
+        protocols = ", ".join(f"`{name}`" for name in entry.protocols)
+        rows.append([f"`{entry.name}:{entry.split}`", of, f"{entry.resolution} px", protocols])
+    return markdown(["reference", "images", "resolution", "protocols"], rows)
+
+
+def licences() -> str:
+    """What is shipped, installed or downloaded that is not ours, and under which licence."""
+    rows = [
+        [
+            f"weights of `{name}`, `{w.filename}`",
+            f"in the package `{w.package}`" if w.package else "downloaded",
+            w.licence,
+        ]
+        for name, w in ((name, EXTRACTORS.get(name).weights) for name in EXTRACTORS.names())
+    ]
+    for stored in _shipped():
+        record = stored.record
+        rows.append([f"statistics of `{record.name}:{record.split}`", "shipped", DATASETS.get(record.name).licence])
+    return markdown(["what", "how it comes", "licence"], rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "protocols": protocols,
+    "protocol-summaries": protocol_summaries,
+    "metrics": metrics,
+    "extractors": extractors,
+    "datasets": datasets,
+    "references": references,
+    "published": published,
+    "licences": licences,
+}
