@@ -48,14 +48,17 @@ def figure(value: float | None, ci95: tuple[float, float] | None, direction: Dir
     """
     if value is None:
         return "-"
-    if direction == "higher" and ci95 is None and abs(value) < 10:
+    if direction == "higher" and abs(value) < 10 and (ci95 is None or ci95[0] == ci95[1]):
         return f"{value:.3f}"
     return number(value, ci95)
 
 
 def interval(value: float | None, ci95: tuple[float, float] | None) -> str:
-    """The interval as "21.1 to 23.7", with the digits of its value; "" where there is none."""
-    if value is None or ci95 is None:
+    """The interval as "21.1 to 23.7", with the digits of its value.
+
+    "" where there is none, and where it has no width: resampling zeros gives zeros, which is no certainty.
+    """
+    if value is None or ci95 is None or ci95[0] == ci95[1]:
         return ""
     places = decimals(value, ci95)
     return f"{ci95[0]:.{places}f} to {ci95[1]:.{places}f}"

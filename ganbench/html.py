@@ -126,7 +126,8 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             found += _flat(value, f"{prefix}{key}.")
         else:
-            found.append((fmt.printable(f"{prefix}{key}"), fmt.printable(value)))
+            text = ("yes" if value else "no") if isinstance(value, bool) else fmt.printable(value)
+            found.append((fmt.printable(f"{prefix}{key}"), text))
     return found
 
 

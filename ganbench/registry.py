@@ -34,12 +34,21 @@ class Registry(Generic[T]):
     Args:
         kind: what an entry is, in one word, for messages: "metric".
         package: the package whose modules are the entries: "ganbench.metrics".
-        base: the class whose subclass each module defines, once.
+        base: the class whose subclass each module defines, once; as "module:Class" where importing it costs time.
         dashes: entries are spelt with dashes (`fashion-mnist` in `fashion_mnist.py`).
     """
 
-    def __init__(self, kind: str, package: str, base: type[T], *, dashes: bool = False) -> None:
-        self.kind, self.package, self.base, self.dashes = kind, package, base, dashes
+    def __init__(self, kind: str, package: str, base: type[T] | str, *, dashes: bool = False) -> None:
+        self.kind, self.package, self._base, self.dashes = kind, package, base, dashes
+
+    @cached_property
+    def base(self) -> type[T]:
+        """The class whose subclass each module defines."""
+        if not isinstance(self._base, str):
+            return self._base
+        module, _, name = self._base.partition(":")
+        base: type[T] = getattr(import_module(module), name)
+        return base
 
     @cached_property
     def _files(self) -> dict[str, Path]:

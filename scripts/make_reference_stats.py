@@ -1,11 +1,12 @@
 """Makes the statistics that are shipped with ganbench, in reference_stats/.
 
-    python scripts/make_reference_stats.py [NAME:SPLIT ...]
+    python scripts/make_reference_stats.py [--backend auto|torch|openvino] [--device cpu] [NAME:SPLIT ...]
 
-Needs the images of Fashion-MNIST (see `ganbench data list`). Takes about half an hour on two cores. Run twice on one
-machine it gives the same bytes; on another one features differ in their last bits, as all floats do.
+Needs the images of Fashion-MNIST (see `ganbench data list`). Takes about half an hour on two cores. Run twice with the
+same back-end on one machine it gives the same bytes; elsewhere features differ in their last bits, as all floats do.
 """
 
+import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -27,29 +28,33 @@ KEPT = {
 }
 
 
-def main(names: list[str]) -> int:
-    """Makes those named, or all. Returns the exit status."""
-    unknown = set(names) - set(KEPT)
-    if unknown:
-        print(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(KEPT)}", file=sys.stderr)
-        return 2
-    # One device and one back-end, so that the same machine gives the same bytes.
-    options = Options(device="cpu", backend="torch", offline=True, command="python scripts/make_reference_stats.py")
-    extractor = load_extractor(get_protocol(PROTOCOL), device="cpu", backend="torch", offline=True)
-    for spec in names or KEPT:
+def main() -> None:
+    """Makes those named, or all."""
+    parser = argparse.ArgumentParser(description="Makes the statistics that are shipped with ganbench.")
+    parser.add_argument("names", nargs="*", metavar="NAME:SPLIT", help=f"of: {', '.join(KEPT)}")
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--device", default="cpu")
+    given = parser.parse_args()
+    if unknown := set(given.names) - set(KEPT):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(KEPT)}")
+    options = Options(
+        device=given.device, backend=given.backend, offline=True, command="python scripts/make_reference_stats.py"
+    )
+    extractor = load_extractor(get_protocol(PROTOCOL), device=given.device, backend=given.backend, offline=True)
+    for spec in given.names or KEPT:
         name, _, split = spec.partition(":")
         source = open_dataset(name, split, offline=True)
         made = build_from(source, name, split, extractor, options=options, keep=KEPT[spec], progress=tell)
-        path = save(replace(made, info={**made.info, "made": "dataset"}), FOLDER)
+        path = save(replace(made, info={**made.info, "made": "dataset", "backend": extractor.backend}), FOLDER)
+        (FOLDER / f".{path.name}.lock").unlink(missing_ok=True)  # not to be shipped
         print(f"{path.name}: {path.stat().st_size:,} bytes, {made.n:,} images")
-    return 0
 
 
 def tell(stage: str, done: int, total: int | None) -> None:
-    """A line now and then."""
-    if total and done % 1024 < 32:
-        print(f"{stage} {done:,}/{total:,}", end="\r", file=sys.stderr)
+    """One line that counts up."""
+    if total:
+        print(f"\r{stage} {done:,}/{total:,}", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

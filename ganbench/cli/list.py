@@ -27,6 +27,12 @@ def _extractors() -> Iterable[Entry]:
     return EXTRACTORS
 
 
+def _backends() -> Iterable[Entry]:
+    from ganbench.features.registries import BACKENDS
+
+    return BACKENDS
+
+
 def _datasets() -> Iterable[Entry]:
     from ganbench.images.datasets._base import DATASETS
 
@@ -37,6 +43,7 @@ _KINDS: dict[str, Callable[[], Iterable[Entry]]] = {
     "metrics": _metrics,
     "protocols": _protocols,
     "extractors": _extractors,
+    "backends": _backends,
     "datasets": _datasets,
 }
 

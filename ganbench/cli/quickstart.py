@@ -23,9 +23,10 @@ _NOISE = 8.0  # grey levels
 _LEAST = 20  # the Inception Score's ten splits need two images each
 
 READING = (
-    "The distances FD and KD grow as images get worse. Blurred and noisy images no longer look real: "
-    "precision falls. Two classes alone still look real, so precision stays, but most of what is real is never shown: "
-    "recall falls."
+    "The distances FD and KD grow as images get worse. Blurred and noisy images no longer look real to the network, "
+    "which minds noise far more than an eye does: precision falls. Two classes alone still look real, so precision "
+    "hardly changes, but most of what is real is never shown: recall falls. The Inception Score never looks at the "
+    "reference, and its classes are those of photographs: on digits it tells nothing."
 )
 
 

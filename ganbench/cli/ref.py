@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli.console import emit_json, progress_bar, warn
-from ganbench.cli.ref_store import keep, named, show_stored, show_ways, stored_under
+from ganbench.cli.ref_store import keep, named, refuse_shipped, show_stored, show_ways, stored_under
 from ganbench.errors import CorruptFile, UsageError
 
 if TYPE_CHECKING:
     from ganbench.evaluation.options import Options
     from ganbench.features.references import Reference
     from ganbench.images.source import ImageSource
+    from ganbench.progress import Progress
 
 _RANGES = {"0,1": (0.0, 1.0), "-1,1": (-1.0, 1.0), "0,255": (0.0, 255.0)}
 _json = click.option("--json", "json_file", metavar="FILE", help="Write the result as JSON; - is stdout.")
@@ -88,15 +89,18 @@ def make(name: str, source: str, split: str | None, json_file: str | None, quiet
     from ganbench.evaluation.options import Options
     from ganbench.evaluation.run import make_reference
     from ganbench.features.reference_names import auto_protocol
+    from ganbench.protocol import get_protocol
 
     asked = named(name, split)
     given["value_range"] = _RANGES.get(given["value_range"])
     if given["protocol"] == "auto":
         given["protocol"] = auto_protocol(str(asked))
     options = Options(**given, command=shlex.join(["ganbench", *sys.argv[1:]]))
+    if options.weights is None:  # weights of the user's own make another protocol of it
+        refuse_shipped(asked, get_protocol(options.protocol))
     say = _silence if quiet else warn
     with progress_bar(quiet=quiet) as progress:
-        images = _images(source, options)
+        images = _images(source, options, progress)
         made = make_reference(images, asked.name, asked.split, options=options, progress=progress, warn=say)
     keep(replace(made, info={**made.info, "made": "by hand"}), json_file)
 
@@ -105,7 +109,7 @@ def _silence(message: str) -> None:
     """The notes of someone who asked for none."""
 
 
-def _images(source: str, options: "Options") -> "ImageSource":
+def _images(source: str, options: "Options", progress: "Progress") -> "ImageSource":
     from ganbench.features.foreign_stats import is_statistics
     from ganbench.features.reference_names import looks_like_path, parse
     from ganbench.images.datasets._base import open_dataset
@@ -113,7 +117,7 @@ def _images(source: str, options: "Options") -> "ImageSource":
 
     if not looks_like_path(source):
         asked = parse(source)
-        return open_dataset(asked.name, asked.split, offline=options.offline)
+        return open_dataset(asked.name, asked.split, offline=options.offline, progress=progress)
     path = Path(source).expanduser()
     if is_statistics(path) and not _has_images(path):
         raise UsageError(
@@ -182,6 +186,7 @@ def import_(
         raise UsageError(f"{file} holds no statistics: wanted an .npz with the arrays mu and sigma.")
     wanted = get_protocol(auto_protocol(str(file.absolute())) if protocol is None else protocol)
     reference = open_statistics(file, protocol=wanted, explicit=protocol is not None, n=number, warn=warn)
+    refuse_shipped(asked, wanted)
     if reference.protocol_fingerprint is not None:  # one of ours: it knows what made it
         keep(replace(reference, name=asked.name, split=asked.split), json_file)
         return

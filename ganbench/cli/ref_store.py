@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ganbench.features.reference_files import Record, Stored
     from ganbench.features.reference_names import RefName
     from ganbench.features.references import Reference
+    from ganbench.protocol import Protocol
 
 
 def named(name: str, split: str | None) -> "RefName":
@@ -76,21 +77,26 @@ def show_ways(asked: "RefName", protocol: str | None, json_file: str | None) -> 
             click.echo(f"  Make it: ganbench ref make {asked.name} --from IMAGES --protocol {protocol or 'NAME'}")
 
 
+def refuse_shipped(asked: "RefName", protocol: "Protocol") -> None:
+    """Raises UsageError where a shipped reference would always be found first."""
+    from ganbench.places import shipped_references
+
+    for stored in stored_under(asked):
+        if stored.path.parent == shipped_references() and stored.record.protocol[1] == protocol.fingerprint:
+            raise UsageError(
+                f"{asked} is shipped for protocol {protocol.name}, and shipped ones come first: yours would never be "
+                "used. Choose another name."
+            )
+
+
 def keep(reference: "Reference", json_file: str | None) -> None:
     """Saves a reference into the user's store and shows it."""
     from ganbench.features.reference_files import read_record, save
     from ganbench.features.reference_names import auto_protocol, store
-    from ganbench.places import shipped_references
 
     for stored in stored_under(named(reference.name, reference.split)):
-        if stored.record.protocol[1] != reference.protocol_fingerprint:
-            continue
-        if stored.path.parent == shipped_references():
-            raise UsageError(
-                f"{reference.spec!r} is shipped for protocol {reference.protocol_name}, and shipped ones come first: "
-                "yours would never be used. Choose another name."
-            )
-        warn(f"This replaces the statistics that were stored as {stored.path.name}.")
+        if stored.path.parent == store() and stored.record.protocol[1] == reference.protocol_fingerprint:
+            warn(f"This replaces the statistics that were stored as {stored.path.name}.")
     path = save(reference, store())
     show_stored(read_record(path), path, json_file)
     extra = "" if reference.protocol_name == auto_protocol(reference.spec) else f" --protocol {reference.protocol_name}"

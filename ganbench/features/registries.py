@@ -1,7 +1,13 @@
-"""The registries of this layer: networks and ways to run them."""
+"""The registries of this layer: networks and ways to run them. Their bases are named, not imported: listing needs no torch."""
 
-from ganbench.features.extractor import Backend, Network
+from typing import TYPE_CHECKING
+
 from ganbench.registry import Registry
 
-EXTRACTORS = Registry("extractor", "ganbench.features.extractors", Network)  # type: ignore[type-abstract]
-BACKENDS = Registry("backend", "ganbench.features.backends", Backend)  # type: ignore[type-abstract]
+if TYPE_CHECKING:
+    from ganbench.features.extractor import Backend, Network
+
+EXTRACTORS: "Registry[Network]" = Registry(
+    "extractor", "ganbench.features.extractors", "ganbench.features.extractor:Network"
+)
+BACKENDS: "Registry[Backend]" = Registry("backend", "ganbench.features.backends", "ganbench.features.extractor:Backend")

@@ -76,12 +76,17 @@ def _counted(source: ImageSource, n: int, progress: Progress) -> Iterator[Image]
 
 def _files(source: ImageSource, images: Iterator[Image], n: int) -> Iterator[tuple[str, bytes]]:
     """Names and contents of the files of a folder or zip."""
-    width = max(_DIGITS, len(str(n - 1)))
-    names = [f"{index:0{width}}.png" for index in range(n)]
+    names = file_names(n)
     for name, image in zip(names, images, strict=True):
         yield name, png(image.pixels)
     if source.labels is not None:
         yield "labels.csv", _labels_csv(names, source.labels)
+
+
+def file_names(n: int) -> list[str]:
+    """The names of n images, which sort in the order of the images: 00000.png, 00001.png, ..."""
+    width = max(_DIGITS, len(str(n - 1)))
+    return [f"{index:0{width}}.png" for index in range(n)]
 
 
 def png(pixels: Pixels) -> bytes:

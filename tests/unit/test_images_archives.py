@@ -255,6 +255,15 @@ def test_one_broken_entry_can_be_skipped(tmp_path: Path) -> None:
     assert [str(error).split(" ")[0] for error in bad] == ["b.png"]
 
 
+def test_links_in_a_zip_are_passed_over(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "x.zip", ["a.png"])
+    link = zipfile.ZipInfo("b.png")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(link, "../../etc/passwd")
+    assert names(open_images(path)) == ["a.png"]
+
+
 # tar
 
 

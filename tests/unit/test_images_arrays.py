@@ -85,7 +85,7 @@ def test_where_both_axes_fit_the_last_is_the_channels() -> None:
         ((2, 2, 2, 2), r"has the shape \(2, 2, 2, 2\); wanted"),
         ((2, 3, 4, 5, 6), r"has the shape \(2, 3, 4, 5, 6\); wanted"),
         ((0, 32, 32, 3), r"has the shape \(0, 32, 32, 3\): it holds no images\. Was it written whole\?"),
-        ((2, 0, 32, 3), "it holds no images"),
+        ((2, 0, 32, 3), "has the shape .*: it holds no images"),
         ((1, 2**14, 2**13, 3), "holds images of 8192 x 16384 pixels; at most 67,108,864 pixels are read"),
         ((1, 3, 2**14, 2**13), "holds images of 8192 x 16384 pixels"),
     ],
@@ -98,8 +98,6 @@ def test_other_shapes_are_refused(shape: tuple[int, ...], words: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", [np.int64, np.int8, np.uint16, np.bool_, np.complex64])
 def test_other_numbers_are_refused(kind: str, dtype: type[np.generic], tmp_path: Path) -> None:
-    if kind.startswith("p") and dtype is np.uint16:
-        pytest.skip("one integer type more or less")
     path = stored(tmp_path / f"x.{kind}", np.ones((2, 4, 4, 3), dtype))
     with pytest.raises(BadInput, match=r"x\.\w+.* holds \w+.*wanted (uint8|U8).*[Cc]onvert"):
         open_images(path)
@@ -254,7 +252,7 @@ def test_a_header_that_lies_is_found_before_anything_is_allocated(kind: str, sha
         npy_bytes("'|u1'", "(1, 2, 2, 3)", version=b"\3\0"),
         npy_bytes("__import__('os')", "(1,)"),
         npy_bytes("'|u1'", "'(1,)'"),
-        npy_bytes("'|u1'", "(" * 90 + ")" * 90),
+        npy_bytes("'|u1'", "(" * 5000),
         b"\x93NUMPY\1\0\xff\xff{",
     ],
 )
@@ -357,9 +355,8 @@ def test_a_flipped_byte_in_an_npz_is_found(save: Any, tmp_path: Path) -> None:
     data = bytearray((tmp_path / "x.npz").read_bytes())
     data[330] ^= 0xFF
     (tmp_path / "x.npz").write_bytes(data)
-    source = open_images(tmp_path / "x.npz")
-    with pytest.raises(BadInput, match=r"x\.npz is damaged: .*Get or make the file again"):
-        list(source.images())
+    with pytest.raises(BadInput, match=r"x\.npz\S* is (damaged: |no \.npy array, or is damaged \()(Error|Bad CRC)"):
+        list(open_images(tmp_path / "x.npz").images())
 
 
 def test_an_encrypted_npz(tmp_path: Path) -> None:
@@ -418,7 +415,7 @@ def test_a_torchscript_file_is_not_run(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.pt", "w") as archive:  # what torch.jit.save writes, in essence
         for name in ("data.pkl", "constants.pkl", "version", "code/__torch__.py"):
             archive.writestr(f"x/{name}", b"\x80\x02.")
-    with pytest.raises(BadInput, match=r"x\.pt holds other things than tensors"):
+    with pytest.raises(BadInput, match=r"x\.pt is a TorchScript program; wanted one tensor of uint8"):
         open_images(tmp_path / "x.pt")
 
 
@@ -446,6 +443,7 @@ def test_a_tensor_that_announces_more_than_its_file_holds(tmp_path: Path) -> Non
         open_images(tmp_path / "x.pt")
 
 
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor")
 def test_sparse_tensors_are_refused(tmp_path: Path) -> None:
     torch.save(torch.zeros(2, 3, 4, 4).to_sparse(), tmp_path / "x.pt")
     with pytest.raises(BadInput, match=r"x\.pt holds float32 \(torch\.sparse_coo, cpu\); wanted uint8"):

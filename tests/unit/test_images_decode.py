@@ -281,12 +281,22 @@ def bomb(kind: str, side: int) -> bytes:
     if kind == "BMP":
         header = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 24, 0, 0, 0, 0, 0, 0)
         return b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + header
+    if kind == "TIFF":
+        tags = [(256, 4, side), (257, 4, side), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8), (278, 4, side)]
+        entries = b"".join(struct.pack("<HHII", tag, size, 1, value) for tag, size, value in [*tags, (279, 4, 1)])
+        return b"II*\0" + struct.pack("<IH", 8, len(tags) + 1) + entries + bytes(4)
+    if kind in ("JPEG", "JPEG2000"):
+        small = encoded(Pillow.new("RGB", (8, 8)), kind)
+        mark, size = (b"\xff\xc0\0\x11\x08", ">HH") if kind == "JPEG" else (b"ihdr", ">II")
+        at = small.index(mark) + len(mark)
+        return small[:at] + struct.pack(size, side, side) + small[at + struct.calcsize(size) :]
     assert kind == "PPM"
     return b"P6 %d %d 255\n" % (side, side)
 
 
 @pytest.mark.parametrize(
-    "kind", ["PNG", "GIF screen", "GIF frame", "WEBP", "WEBP lossless", "WEBP lossy", "BMP", "PPM"]
+    "kind",
+    ["PNG", "GIF screen", "GIF frame", "WEBP", "WEBP lossless", "WEBP lossy", "BMP", "PPM", "TIFF", "JPEG", "JPEG2000"],
 )
 @pytest.mark.parametrize("side", [9_000, 11_000, 16_000])
 def test_decompression_bombs_are_refused_from_the_header(kind: str, side: int) -> None:

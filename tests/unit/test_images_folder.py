@@ -102,6 +102,18 @@ def test_a_link_that_leads_nowhere_is_a_bad_image_not_a_missing_one(tmp_path: Pa
         list(source.images())
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_link_to_a_pipe_does_not_hang(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "set/a.png")  # no file of ours
+    (tmp_path / "set/b.png").symlink_to(tmp_path / "pipe")
+    source = open_images(tmp_path / "set")
+    assert names(source) == ["b.png"]
+    with pytest.raises(BadImage, match=r"b\.png leads to no regular file"):
+        list(source.images())
+
+
 def test_mixed_sizes_are_fine(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png(size=(3, 2)))
     (tmp_path / "b.png").write_bytes(png(size=(7, 5)))

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from ganbench.cli.main import main
+from ganbench.evaluation.options import Options
 from ganbench.features.reference_files import load, save
-from ganbench.features.references import Origin, build_reference
+from ganbench.features.references import Origin, Reference, build_reference
 from ganbench.features.stats import Features, Moments
+from ganbench.images.source import ImageSource
+from ganbench.places import shipped_references
 from ganbench.protocol import get_protocol
 
 WIDTH = 2048  # of Inception
@@ -158,6 +161,60 @@ def test_a_file_of_ours_keeps_its_protocol(home: Path, tmp_path: Path, capsys: p
     assert "statistics of another protocol" in capsys.readouterr().err
     assert main(["ref", "import", str(path), "--as", "copy"]) == 0
     assert load(home / "references" / "copy-train-tf.npz").fingerprint == load(path).fingerprint
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str | None, Options]]:
+    """Stands in for the network: notes what it is asked for, and gives statistics of noise."""
+    calls: list[tuple[str, str, str | None, Options]] = []
+
+    def make(source: ImageSource, name: str, split: str | None, *, options: Options, **told: object) -> Reference:
+        calls.append((source.name, name, split, options))
+        origin = Origin(name=name, split=split, source=source.name, source_fingerprint=source.fingerprint)
+        x = np.random.default_rng(0).normal(size=(len(source), 6)).astype(np.float32)
+        return build_reference(origin, {"pool": Features(x)}, protocol=get_protocol(options.protocol))
+
+    monkeypatch.setattr("ganbench.evaluation.run.make_reference", make)
+    return calls
+
+
+def test_make_from_images(
+    home: Path, tmp_path: Path, asked: list[tuple[str, str, str | None, Options]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "images.npz", arr_0=np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8))
+    assert main(["ref", "make", "Toys", "--from", "images.npz", "--split", "test", "--seed", "7", "--quiet"]) == 0
+    (source, name, split, options) = asked[0]
+    assert (source, name, split) == ("images.npz", "toys", "test")
+    assert (options.protocol, options.seed, options.value_range) == ("tf", 7, None)
+    out, err = capsys.readouterr()
+    assert str(home / "references" / "toys-test-tf.npz") in out
+    assert err == "Use it: ganbench eval SAMPLES --ref toys:test\n"
+    assert main(["ref", "make", "toys", "--from", "images.npz", "--protocol", "embedded", "--json", "-"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["n"], record["info"]["made"], record["info"]["protocol"]["name"]) == (5, "by hand", "embedded")
+
+
+def test_make_from_a_dataset(asked: list[tuple[str, str, str | None, Options]]) -> None:
+    assert main(["ref", "make", "copy", "--from", "digits:test"]) == 0
+    assert asked[0][:3] == ("digits:test", "copy", "train")
+
+
+def test_make_refuses_what_would_never_be_used(
+    asked: list[tuple[str, str, str | None, Options]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not (shipped_references() / "digits-train-embedded.json").exists():
+        pytest.skip("this checkout has no shipped statistics yet")
+    assert main(["ref", "make", "digits", "--from", "digits:test"]) == 2
+    assert "shipped ones come first" in capsys.readouterr().err
+
+
+def test_make_wants_images(statistics: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ref", "make", "x", "--from", "theirs.npz"]) == 2
+    assert "holds statistics, not images. Take it in with: ganbench ref import theirs.npz" in capsys.readouterr().err
+    assert main(["ref", "make", "x", "--from", "nowhere/"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    assert main(["ref", "make", "x", "--from", "digitz"]) == 2
+    assert "Did you mean 'digits'?" in capsys.readouterr().err
 
 
 def test_verify(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,6 +89,8 @@ def test_shares_line_up_and_distances_keep_leading_digits():
         "11.24",
     ]
     assert fmt.figure(0.00123456, None, "lower") == "0.00123"
+    assert fmt.figure(0.0, (0.0, 0.0), "higher") == "0.000"
+    assert fmt.interval(0.0, (0.0, 0.0)) == ""
     assert fmt.figure(None, None, "lower") == "-"
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ganbench.features.extractor import Network
 
+_Pair = tuple[nn.Conv2d, nn.BatchNorm2d]
 _TOLERANCE = 1e-4  # largest change allowed, relative to the largest feature; folding itself makes about 1e-6
 
 
@@ -22,8 +23,8 @@ def folded(network: Network, example: Tensor) -> Network:
     """
     copy = deepcopy(network)
     with torch.no_grad():
-        before = network(example)
-        for conv, norm in _pairs(copy, example):
+        before, pairs = _observed(copy, example)
+        for conv, norm in pairs:
             _fold(conv, norm)
             _replace(copy, norm, _what_remains(norm))
         after = copy(example)
@@ -31,10 +32,10 @@ def folded(network: Network, example: Tensor) -> Network:
     return copy if equal else deepcopy(network)
 
 
-def _pairs(network: Network, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """Convolutions with the batch normalisation that takes their very output."""
+def _observed(network: Network, example: Tensor) -> tuple[dict[str, Tensor], list[_Pair]]:
+    """The network's features of the example, and each convolution with the one norm that takes its very output."""
     made: list[tuple[nn.Conv2d, Tensor]] = []  # keeps the outputs alive, so that no two are the same object
-    pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
+    pairs: list[_Pair] = []
 
     def convolved(module: nn.Module, _: object, output: Tensor) -> None:
         assert isinstance(module, nn.Conv2d)
@@ -50,10 +51,11 @@ def _pairs(network: Network, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchN
             hooks.append(module.register_forward_hook(convolved))
         elif isinstance(module, nn.BatchNorm2d) and _what_remains(module) is not module:
             hooks.append(module.register_forward_pre_hook(normalises))
-    network(example)
+    features = network(example)
     for hook in hooks:
         hook.remove()
-    return [pair for pair in pairs if sum(pair[0] is conv or pair[1] is norm for conv, norm in pairs) == 1]
+    once = [pair for pair in pairs if sum(pair[0] is conv or pair[1] is norm for conv, norm in pairs) == 1]
+    return features, once
 
 
 def _what_remains(norm: nn.BatchNorm2d) -> nn.Module:

@@ -1,6 +1,7 @@
 """A folder of image files, searched in depth."""
 
 import os
+import stat
 from collections import Counter
 from pathlib import Path
 from typing import ClassVar
@@ -58,19 +59,27 @@ def _files(top: Path) -> list[str]:
         except OSError as error:
             raise BadInput(f"{top / prefix} cannot be read ({error.strerror}). Check its permissions.") from error
         for entry in sorted(entries, key=lambda e: e.name, reverse=True):
-            if os.path.isdir(entry.path):
-                (links if entry.is_symlink() else folders).append(f"{prefix}{entry.name}/")
-            elif os.path.isfile(entry.path) or entry.is_symlink():  # a link that leads nowhere is an image missing
+            if entry.is_symlink():
+                if os.path.isdir(entry.path):
+                    links.append(f"{prefix}{entry.name}/")
+                else:  # a link that leads nowhere is an image that is missing, not one that never was
+                    found.append(prefix + entry.name)
+            elif entry.is_dir():
+                folders.append(f"{prefix}{entry.name}/")
+            elif entry.is_file():
                 found.append(prefix + entry.name)
     return found
 
 
 def _read(path: Path, name: str) -> bytes:
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > MAX_BYTES:
-                raise BadImage(f"{name} is {size:,} bytes long; at most {MAX_BYTES:,} are read for one image. {CURE}")
-            return file.read()
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a link to a pipe or device would be read for ever
+            raise BadImage(f"{name} leads to no regular file. {CURE}")
+        if status.st_size > MAX_BYTES:
+            raise BadImage(
+                f"{name} is {status.st_size:,} bytes long; at most {MAX_BYTES:,} are read for one image. {CURE}"
+            )
+        return path.read_bytes()
     except OSError as error:
         raise BadImage(f"{name} cannot be read ({error.strerror}). {CURE}") from error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ganbench.errors import BadInput
 from ganbench.images.arrays import WANTED, Layout
 from ganbench.images.containers._tensors import the_images
+from ganbench.images.containers.zip_archive import directory
 from ganbench.images.indexed import IndexedSource
 from ganbench.images.source import Container, ImageSource, Pixels
 
@@ -46,6 +47,11 @@ def _loaded(path: Path) -> object:
 
     if not zipfile.is_zipfile(path):
         raise BadInput(f"{path} is no file of torch.save as of torch 1.6, or is cut off. Copy or save it again.")
+    if any(info.filename.endswith("/constants.pkl") for info in directory(path)):
+        raise BadInput(
+            f"{path} is a TorchScript program; wanted one tensor of {WANTED}. "
+            f"Save the images: torch.save(images, path)."
+        )
     try:
         loaded: object = torch.load(path, weights_only=True, mmap=True, map_location="cpu")
     except OSError:

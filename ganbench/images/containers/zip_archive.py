@@ -1,5 +1,6 @@
 """A .zip of image files, read in place."""
 
+import stat
 import zipfile
 import zlib
 from collections import Counter
@@ -27,7 +28,7 @@ class _Entry(NamedTuple):
 
 
 class ZipArchive(Container):
-    """Images in a .zip, in the order of their names, stored or deflated. Nothing is unpacked to disk."""
+    """Images in a .zip, in the order of their names, stored or deflated. Links are passed over; nothing is unpacked."""
 
     priority: ClassVar[int] = 10
 
@@ -48,7 +49,7 @@ class ZipArchive(Container):
         others: Counter[str] = Counter()
         for info in directory(path):
             name = clean_name(info.filename, str(path))
-            if info.is_dir() or not name:
+            if info.is_dir() or stat.S_ISLNK(info.external_attr >> 16) or not name:
                 continue
             if is_image(name):
                 entries.append(_entry(info, name, path))
