@@ -1,7 +1,7 @@
 """Which references there are: in files, to be made from datasets on this machine, to be downloaded."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -40,8 +40,18 @@ class Available:
 
 
 def inventory(*, warn: Warn) -> list[Available]:
-    """All references that can be named here, in the order in which a name is looked up. Reads side-cars alone."""
-    return [*_files(shipped_references(), "shipped", warn), *_files(store(), "store", warn), *_datasets(), *_cleanfid()]
+    """All references that can be named here, in the order in which a name is looked up. Reads side-cars alone.
+
+    What comes later lists only the protocols under which nothing comes earlier.
+    """
+    files = [*_files(shipped_references(), "shipped", warn), *_files(store(), "store", warn)]
+    seen = {(a.name, a.split, a.protocols[0]) for a in files}
+    found = files
+    for way in [*_datasets(), *_cleanfid()]:
+        new = tuple(p for p in way.protocols if (way.name, way.split, p) not in seen)
+        seen |= {(way.name, way.split, p) for p in new}
+        found += [replace(way, protocols=new)] if new else []
+    return found
 
 
 def _files(folder: Path, where: Where, warn: Warn) -> Iterator[Available]:

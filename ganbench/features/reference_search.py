@@ -52,6 +52,20 @@ def resolve(
     return _Search(check_name(spec), protocol, build, offline, cache, progress, warn).run()
 
 
+def check_protocol_of(spec: str, protocol: Protocol) -> None:
+    """Raises UsageError where a name has stored statistics, none of them of this protocol, and none can be made or had.
+
+    Judged by the protocol's name, before any network is loaded; `resolve` compares fingerprints.
+    """
+    asked = check_name(spec)
+    found = [
+        s.record.protocol for s in local(warn=unheard) if (s.record.name, s.record.split) == (asked.name, asked.split)
+    ]
+    elsewhere = asked.name in DATASETS.names() or published(asked.name, asked.split, protocol.name) is not None
+    if found and not elsewhere and protocol.name not in {name for name, _ in found}:
+        raise other_protocol(str(asked), found, protocol)
+
+
 @dataclass
 class _Search:
     asked: RefName

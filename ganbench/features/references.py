@@ -1,7 +1,7 @@
 """A reference: what is known of the real images under one protocol, so that they need not be looked at again."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -111,7 +111,7 @@ class Reference:
         )
 
 
-def other_protocol(spec: str, found: list[tuple[str | None, str | None]], wanted: Protocol) -> UsageError:
+def other_protocol(spec: str, found: Sequence[tuple[str | None, str | None]], wanted: Protocol) -> UsageError:
     """The error for statistics that exist, and were made with another protocol."""
     those = ", ".join(f"{name or 'unnamed'} ({(fingerprint or '?')[:12]})" for name, fingerprint in found)
     names = [name for name, _ in found if name and name != wanted.name]

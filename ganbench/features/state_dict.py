@@ -1,7 +1,6 @@
 """Reading files of weights: tensors only, no code is ever run, and every tensor must fit the network."""
 
-import pickle
-import zipfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -21,8 +20,10 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     Raises BadInput where the file is none, or holds anything but tensors.
     """
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # remarks on formats that are refused below
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a file that is something else can make the reader raise anything
         raise BadInput(
             f"{path} cannot be read as a state-dict ({_first_line(error)}). Give a file that torch.save wrote and that "
             "holds tensors alone; files that carry code (TorchScript, pickled modules) are not read."
@@ -30,7 +31,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
         found = found["state_dict"]
     if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise BadInput(f"{path} holds a {type(found).__name__}; wanted a state-dict: tensors by name.")
+        raise BadInput(f"{path} holds {type(found).__name__}; wanted a state-dict: tensors by name.")
     return {str(name): value for name, value in found.items() if not str(name).endswith(_COUNTER)}
 
 

@@ -8,7 +8,7 @@ from ganbench.images.containers._entries import is_image
 from ganbench.images.source import Container, ImageSource
 from ganbench.registry import Registry
 
-CONTAINERS = Registry("container", "ganbench.images.containers", Container)  # type: ignore[type-abstract]
+CONTAINERS = Registry("container", "ganbench.images.containers", Container)
 
 _KINDS = "a folder of images, .zip, .tar, .npz, .npy, .pt, .pth or .safetensors"
 _RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))

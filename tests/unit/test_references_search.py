@@ -14,7 +14,7 @@ import pytest
 from ganbench.errors import GanbenchError, Unavailable, UsageError
 from ganbench.features import published_stats, reference_inventory, reference_names, reference_search
 from ganbench.features.reference_files import save
-from ganbench.features.reference_search import at_hand, resolve
+from ganbench.features.reference_search import at_hand, check_protocol_of, resolve
 from ganbench.features.references import Origin, Reference, build_reference
 from ganbench.features.stats import Features
 from ganbench.images.indexed import IndexedSource
@@ -245,6 +245,18 @@ def test_statistics_of_another_protocol_are_refused(house: House) -> None:
         assert text in str(caught.value)
 
 
+def test_statistics_of_another_protocol_are_refused_before_any_work(house: House) -> None:
+    save(reference("mine", "train", EMBEDDED), house.store)
+    save(reference("toys", "train", EMBEDDED), house.store)
+    save(reference("cifar10", "train", EMBEDDED), house.store)
+    with pytest.raises(UsageError, match="'mine:train' has statistics of another protocol"):
+        check_protocol_of("mine", TF)
+    check_protocol_of("mine", EMBEDDED)
+    check_protocol_of("mine", EMBEDDED.with_weights("00" * 32))
+    check_protocol_of("toys", TF)  # can be made
+    check_protocol_of("cifar10", TF)  # can be downloaded
+
+
 def test_unknown_names_are_the_users_mistake(house: House) -> None:
     with pytest.raises(UsageError, match="Did you mean 'toys'"):
         house.ask("toy")
@@ -381,6 +393,8 @@ def test_the_inventory_follows_the_order_of_the_search(house: House) -> None:
     ]
     assert (found[0].n, found[0].features, found[0].protocols) == (60, 60, ("embedded",))
     assert ("published", "lsun-church") in [(a.where, a.name) for a in found]
+    cifar10 = [(a.where, a.protocols) for a in found if (a.name, a.split) == ("cifar10", "train")]
+    assert cifar10 == [("clean-fid", ("tf",)), ("published", ("clean", "pytorch"))]
     assert "broken.json" in house.told[0]
 
 

@@ -48,7 +48,7 @@ class Dataset(ABC):
         """Fetches the files that hold the split into our own store. Raises Unavailable where the network fails."""
 
 
-DATASETS = Registry("dataset", "ganbench.images.datasets", Dataset, dashes=True)  # type: ignore[type-abstract]
+DATASETS = Registry("dataset", "ganbench.images.datasets", Dataset, dashes=True)
 
 
 def unsaid(message: str) -> None:
