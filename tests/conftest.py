@@ -1,11 +1,15 @@
-"""What tests of every kind share: a file server on this machine."""
+"""What tests of every kind share: one thread for each test process, and a file server on this machine."""
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core; more threads only wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @dataclass

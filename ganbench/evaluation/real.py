@@ -15,12 +15,13 @@ from ganbench.features.factors import FactorCache
 from ganbench.features.foreign_stats import is_statistics, read_foreign
 from ganbench.features.loading import Extractor
 from ganbench.features.reference_names import auto_protocol, check_name, looks_like_path
-from ganbench.features.reference_search import at_hand, resolve
+from ganbench.features.reference_search import at_hand, check_protocol_of, resolve
 from ganbench.features.references import Keep, Origin, Reference, build_reference, drawn
 from ganbench.images.source import ImageSource, open_images
 from ganbench.metrics._base import Metric
 from ganbench.metrics._neighbours import kth_distances
 from ganbench.progress import Progress, silent
+from ganbench.protocol import get_protocol
 
 Warn = Callable[[str], None]
 
@@ -86,6 +87,8 @@ def find_real(real: ImageSource | str | Path, options: Options) -> Found:
 def _named(spec: str, options: Options) -> Found:
     check_name(spec)
     protocol = auto_protocol(spec) if options.protocol == "auto" else options.protocol
+    if options.weights is None:  # other weights make another protocol, whose statistics are asked for later
+        check_protocol_of(spec, get_protocol(protocol))
 
     def load(extractor: Extractor, metrics: Mapping[str, Metric], progress: Progress, warn: Warn) -> Real:
         def build(source: ImageSource, name: str, split: str) -> Reference:

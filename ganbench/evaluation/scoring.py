@@ -69,8 +69,8 @@ def _scores(name: str, metric: Metric, *, fake: Features, real: Features | None,
 
 def _missing(name: str, real_name: str) -> str:
     return (
-        f"{name} needs features of the reference, but {real_name!r} has moments only. "
-        f"Make it from the images: ganbench ref make {real_name.partition(':')[0]} --from IMAGES"
+        f"{name} needs features of the reference, but {real_name!r} has moments only. Make one of the reference's "
+        "images: ganbench ref make NAME --from IMAGES, then --ref NAME"
     )
 
 

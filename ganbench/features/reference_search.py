@@ -168,7 +168,10 @@ class _Search:
         filename = entry.filename(self.protocol.name)
         own = downloaded(filename)
         if own is not None:
-            return self._taken(own, entry, {"source": str(own)})
+            try:
+                return self._taken(own, entry, {"source": str(own)})
+            except BadInput as error:  # clean-fid does not write atomically: what it left may be half a file
+                self._tell(f"{error} It lies in clean-fid's own folder: delete it.")
         if self.offline:
             self.failures.append(f"clean-fid publishes {filename}, and --offline forbids to get it.")
             return None

@@ -6,7 +6,7 @@
 
 Distances are Euclidean, compared as distance < radius, exactly (see `_neighbours.py`). For equal distributions
 density is 1 in expectation, and coverage 1 - Π_{i=1..k} (N - i)/(2N - i) ≈ 1 - 2⁻ᵏ with N images each. Density has no
-upper bound.
+upper bound. A real with k equal copies has an open ball of radius 0, which holds nothing.
 
 Given the reference, density is a mean over independent fakes: normal interval. Coverage: delete-a-group jackknife
 over 10 random groups of the fakes, t with 9 degrees of freedom, cut to 0..1. It falls with fewer fakes.

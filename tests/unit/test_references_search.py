@@ -351,6 +351,14 @@ def test_files_of_clean_fid_are_used(house: House) -> None:
     assert house.told == []
 
 
+def test_half_a_file_of_clean_fid_does_not_stop_the_work(house: House, server: ThreadingHTTPServer) -> None:
+    publish(house.root / "served")
+    (house.root / "cleanfid" / "stats" / "cifar10_legacy_tensorflow_train_32.npz").write_bytes(b"PK half a file")
+    assert house.ask("cifar10").n == 50_000
+    assert "is not an npz file" in house.told[0]
+    assert "clean-fid's own folder" in house.told[0]
+
+
 def test_two_at_once_make_it_once(house: House) -> None:
     Toys.here = True
     results: list[Reference] = []
