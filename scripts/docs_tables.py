@@ -1,6 +1,7 @@
 """The tables of the documents, made from the registries, the protocols, the metrics and the shipped side-cars."""
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 
 from ganbench.evaluation.options import DEFAULT_METRICS
@@ -77,8 +78,6 @@ def _reads(kind: type[Metric]) -> str:
 
 def paper(kind: type[Metric]) -> str:
     """The paper that the metric's docstring names, as a link. Raises ValueError where it names none."""
-    import sys
-
     text = " ".join((sys.modules[kind.__module__].__doc__ or "").split())
     found = _PAPER.search(text)
     if found is None:
@@ -146,7 +145,7 @@ def licences() -> str:
     rows = [
         [
             f"weights of `{name}`, `{w.filename}`",
-            f"in the package `{w.package}`" if w.package else "downloaded",
+            f"in the package `{w.package.replace('_', '-')}`" if w.package else "downloaded",
             w.licence,
         ]
         for name, w in ((name, EXTRACTORS.get(name).weights) for name in EXTRACTORS.names())

@@ -118,7 +118,7 @@ class Session:
     def _clean(self, text: str, maker: str) -> str:
         """The text without the session's folders and trailing space. Raises DocumentError where a folder is left."""
         text = text.replace(str(self._store), "~/.cache/ganbench").replace(f"{self.work}/", "")
-        for folder in (self.work.parent, REPOSITORY, Path(sys.prefix)):
+        for folder in (self.work.parent, REPOSITORY):
             if str(folder) in text:
                 raise DocumentError(f"`{maker}` prints a folder of this machine, {folder}:\n{text}")
         return "".join(f"{line.rstrip()}\n" for line in text.rstrip().splitlines())
@@ -191,6 +191,11 @@ def documents() -> list[Path]:
     return [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 
 
+def shown(path: Path) -> str:
+    """The path as people read it: inside the repository relative to it."""
+    return str(path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path)
+
+
 def changes(paths: Iterable[Path]) -> list[tuple[Path, str, str]]:
     """For each document its path, its text and its text made anew. Two at a time, each in a process of its own."""
     paths = list(paths)
@@ -202,7 +207,7 @@ def changes(paths: Iterable[Path]) -> list[tuple[Path, str, str]]:
             try:
                 found.append((path, text, future.result()))
             except DocumentError as error:
-                raise DocumentError(f"{path.relative_to(REPOSITORY)}: {error}") from error
+                raise DocumentError(f"{shown(path)}: {error}") from error
     return found
 
 
@@ -219,7 +224,7 @@ def main() -> int:
         return 1
     changed = [(path, old, new) for path, old, new in found if old != new]
     for path, old, new in changed:
-        name = str(path.relative_to(REPOSITORY))
+        name = shown(path)
         if given.check:
             lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, f"{name}, made anew", lineterm="")
             print("\n".join(lines))

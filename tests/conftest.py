@@ -44,7 +44,7 @@ def _handler(server: FileServer) -> type[BaseHTTPRequestHandler]:
                 return
             self.wfile.write(data[: len(data) // 2] if name in server.cut else data)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             pass
 
     return Handler

@@ -161,7 +161,7 @@ class Preprocess:
             raise BadInput(f"An image must be uint8 of shape (3, h, w); found {image.dtype} {image.shape}.")
         _, height, width = image.shape
         name, side = self.protocol.resize, self.protocol.size
-        x = torch.tensor(image, device=device).to(torch.float32)
+        x = torch.tensor(np.ascontiguousarray(image), device=device).to(torch.float32)
         if W_y := _bands(name, height, side, device):
             x = torch.cat([band.matrix @ x[:, band.first : band.last] for band in W_y], dim=1)
         if W_x := _bands(name, width, side, device):

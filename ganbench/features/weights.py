@@ -60,7 +60,7 @@ def locate(
     """
     if given is not None:
         return given, _checked(given, weights, allow_unverified=allow_unverified)
-    found = search(weights, warn=warn)
+    found = search(weights, warn=warn, remove_damaged=True)
     if found is not None:
         return found, weights.sha256
     return _fetched(weights, offline=offline, progress=progress), weights.sha256
@@ -85,8 +85,14 @@ def _digest(path: Path) -> str:
         raise BadInput(f"{path} cannot be read ({error.strerror}).") from error
 
 
-def search(weights: Weights, *, warn: Warn = say_nothing) -> Path | None:
-    """The first file with the right sha256 in the places where weights may lie, or None. Downloads nothing."""
+def search(weights: Weights, *, warn: Warn = say_nothing, remove_damaged: bool = False) -> Path | None:
+    """The first file with the right sha256 in the places where weights may lie, or None. Downloads nothing.
+
+    Args:
+        weights: what is wanted.
+        warn: told of each file with other bytes that was met on the way.
+        remove_damaged: remove such a file where it lies in our own store.
+    """
     for path in places(weights):
         if not path.is_file():
             continue
@@ -98,8 +104,9 @@ def search(weights: Weights, *, warn: Warn = say_nothing) -> Path | None:
         if found == weights.sha256:
             return path
         if path.parent == store():
-            _remove_damaged(path, weights)
-            warn(f"{path} was damaged (its sha256 was {found}). It was removed and is made anew.")
+            if remove_damaged:
+                _remove_damaged(path, weights)
+            warn(f"{path} is damaged: its sha256 is {found}.{' It was removed.' if remove_damaged else ''}")
         elif path.name in _names(weights) or not weights.package:
             # A file that GANBENCH_WEIGHTS names for another network is no news where the weights are installed.
             warn(f"{path} was passed over: its sha256 is {found}, wanted {weights.sha256} for {weights.filename}.")

@@ -30,11 +30,6 @@ def frechet(fake: Features, real: Features) -> tuple[float, list[float]]:
     return _distance(*whole, real.moments), [_distance(*part, real.moments) for part in parts]
 
 
-def enough_groups(features: Features) -> bool:
-    """Whether there are random groups, of two vectors or more on average."""
-    return features.n >= 2 * GROUPS and len(features.groups) > 1
-
-
 def _distance(mean: F64, trace: float, cross: float, real: Moments) -> float:
     step = mean - real.mean
     return max(float(step @ step + trace + np.trace(real.cov) - 2.0 * cross), 0.0)
@@ -53,7 +48,7 @@ def _moment_traces(fake: Features, factor: F64) -> list[tuple[F64, float, float]
     """Mean, trace and trace of the root: of all fakes, then without each group."""
     whole, projected = fake.moments, fake.moments.project(factor)
     traces = [_terms(whole, projected)]
-    if enough_groups(fake):
+    if fake.n >= 2 * GROUPS and len(fake.groups) > 1:
         traces += [_terms(whole.without(part), projected.without(part.project(factor))) for part in fake.groups]
     return traces
 
@@ -65,11 +60,12 @@ def _terms(moments: Moments, projected: Moments) -> tuple[F64, float, float]:
 def _gram_traces(fake: Features, factor: F64) -> list[tuple[F64, float, float]]:
     """The same from the features of n <= r fakes."""
     x = np.asarray(fake.values, dtype=np.float64)
-    x = x - x.mean(axis=0)
+    origin = x.mean(axis=0)
+    x = x - origin
     y = x @ factor
-    gram, origin = y @ y.T, fake.moments.mean
+    gram = y @ y.T
     keeps: list[NDArray[np.bool_]] = [np.ones(len(x), dtype=bool)]
-    if enough_groups(fake):
+    if len(x) >= 2 * GROUPS:
         group = group_of_each(0, len(x), fake.seed)
         keeps += [group != g for g in np.unique(group)]
     return [_gram_terms(x[keep], gram[np.ix_(keep, keep)], origin) for keep in keeps]

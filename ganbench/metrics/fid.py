@@ -9,8 +9,8 @@ freedom, cut at 0. It does not cover the noise of the reference. Where fakes and
 wide side, by up to 1.6 times. There is none where only the moments of all fakes are known, or fewer than 20 fakes.
 
 The distance is biased upwards at finite n, by about b/n. `bias_estimate` is the jackknife's estimate of that for
-the fakes: subtract it for the value at n → ∞. On Gaussians of width d it is right to 5 % from n = 2d on, a sixth too
-large at n = d/2 to d, and too small below d/3. The finite n of the reference adds a bias of its own, which is
+the fakes: subtract it for the value at n → ∞. On Gaussians of width d it is right to 5 % from n = 2d on, up to a third
+too large near n = d, and too small below d/3. The finite n of the reference adds a bias of its own, which is
 the same for all samples compared with it.
 
 Paper: Heusel et al. 2017, "GANs trained by a two time-scale update rule converge to a local Nash equilibrium",

@@ -1,6 +1,7 @@
 """What the end-to-end tests share: a house of their own, the command line in and out of process, pictures, MNIST."""
 
 import os
+import re
 import shlex
 import struct
 import subprocess
@@ -30,12 +31,11 @@ class Done:
     @property
     def message(self) -> str:
         """The one message of a command that was refused."""
-        before, found, message = self.err.partition("Error: ")
-        assert found, f"there is no message on stderr: {self.err!r}"
-        assert "Error: " not in message, f"there is more than one message: {self.err!r}"
+        _, *messages = re.split(r"^Error: ", self.err, flags=re.MULTILINE)
+        assert len(messages) == 1, f"wanted one message on stderr, found {self.err!r}"
         assert "Traceback" not in self.err, self.err
         assert self.out == "", f"stdout of a refused command holds {self.out!r}"
-        return " ".join(message.split())
+        return " ".join(messages[0].split())
 
 
 def settle(patch: pytest.MonkeyPatch, folder: Path) -> Path:

@@ -346,7 +346,7 @@ def test_unknown_reference(run: Run, good: Path) -> None:
 def test_unknown_split(run: Run, good: Path) -> None:
     done = run("eval", good, "--ref", "digits:tset")
     assert done.code == 2
-    says(done.message, "digits", "'tset'", "Did you mean 'test'?", "train")
+    says(done.message, "'digits' has no split 'tset'", "it has: test, train", "Give digits:test")
 
 
 def test_unknown_metric(run: Run, good: Path) -> None:
@@ -589,14 +589,17 @@ def full(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
-def test_a_full_disk(run: Run, good: Path, full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk(
+    run: Run, tmp_path: Path, pictures: Run, folder_of: Run, full: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = folder_of(tmp_path / "images", pictures(60, seed=1))
     for out in ("x", "x.zip", "x.npz"):
         done = run("data", "export", "digits", "--out", full / out)
         assert done.code == 1, done.err
         says(done.message, "The disk is full", out)
         assert [p for p in full.rglob("*") if p.suffix != ".lock"] == [], "nothing half-written stays"
     monkeypatch.setenv("GANBENCH_HOME", str(full / "home"))
-    made = run("ref", "make", "mine", "--from", good, "--protocol", "embedded", "--backend", "torch")
+    made = run("ref", "make", "mine", "--from", images, "--protocol", "embedded", "--backend", "torch")
     assert made.code == 1
     says(made.message, "The disk is full")
     assert not [p for p in full.rglob("*") if p.is_file() and p.suffix != ".lock" and p.stat().st_size]

@@ -143,11 +143,13 @@ def test_openvino_sends_no_telemetry(tmp_path: Path) -> None:
 
 
 def test_backends_that_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="--backend openvino cannot be used: OpenVINO runs on the CPU here, not on cuda:0"):
+    with pytest.raises(
+        UsageError, match="--backend openvino cannot be used: OpenVINO runs on the CPU here, not on cuda:0"
+    ):
         choose_backend("openvino", "cuda:0")
-    with pytest.raises(UsageError, match="torch.compile is not used on mps"):
+    with pytest.raises(UsageError, match=r"torch\.compile is not used on mps"):
         choose_backend("compile", "mps")
-    with pytest.raises(UsageError, match="Unknown backend 'openvinno'. Did you mean 'openvino'"):
+    with pytest.raises(UsageError, match=r"Unknown backend 'openvinno'\. Did you mean 'openvino'"):
         choose_backend("openvinno", "cpu")
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(UsageError, match="needs a C\\+\\+ compiler on the CPU"):
@@ -195,7 +197,7 @@ def test_devices_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     assert devices.choose("auto") == "mps"
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert devices.choose("auto") == devices.choose("cpu") == "cpu"
-    with pytest.raises(UsageError, match="--device cuda: torch .* Use --device cpu"):
+    with pytest.raises(UsageError, match=r"--device cuda: torch .* Use --device cpu"):
         devices.choose("cuda")
     (cpu,) = devices.describe()
     assert cpu["device"] == "cpu"
@@ -219,11 +221,16 @@ def _switches() -> list[object]:
 
 def test_exact_turns_reduced_precision_off_and_back(tf32: None) -> None:
     before = _switches()
-    with pytest.raises(KeyError), devices.exact():
-        assert torch.backends.cudnn.deterministic
-        if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
-            assert torch.backends.cuda.matmul.fp32_precision == "ieee"
-        raise KeyError
+
+    def fails_inside() -> None:
+        with devices.exact():
+            assert torch.backends.cudnn.deterministic
+            if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+                assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+            raise KeyError("inside")
+
+    with pytest.raises(KeyError, match="inside"):
+        fails_inside()
     assert _switches() == before
 
 
@@ -267,5 +274,5 @@ def test_cheap_mistakes_come_before_the_search_for_weights(tiny: Path) -> None:
         load_extractor(get_protocol("tf"), device="teapot", offline=True)
     with pytest.raises(UsageError, match="Unknown backend"):
         load_extractor(get_protocol("tf"), backend="teapot", offline=True)
-    with pytest.raises(Unavailable, match="tiny.pth are needed"):
+    with pytest.raises(Unavailable, match=r"tiny\.pth are needed"):
         load_extractor(get_protocol("tf"), device="cpu", offline=True)

@@ -153,6 +153,17 @@ def test_a_distance_is_the_same_wherever_it_is_computed() -> None:
     np.testing.assert_array_equal(whole[37:38], distances(x, y, i[37:38], j[37:38]))
 
 
+@pytest.mark.parametrize("make", DATA, ids=lambda f: f.__name__)
+def test_many_small_tiles_agree(make: Callable[..., Array], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganbench.metrics._screen.TILE", 16)
+    monkeypatch.setattr(neighbours_module, "_CROWDED", 1e-3)
+    x, y = make(203, 5, 1), make(170, 5, 2)
+    np.testing.assert_array_equal(kth_distances(x, 5), slow_radii(x, 5))
+    found, wanted = balls(fake=Features(x), real=Features(y), k=5), slow_balls(x, y, 5, 2020)
+    for name in ("fake_in_real", "real_in_fake", "covering", "real_covers"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name), err_msg=name)
+
+
 def test_pairs_are_settled_whenever_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     x = normal(1500, 4)
     monkeypatch.setattr(neighbours_module, "_PENDING", 100)
