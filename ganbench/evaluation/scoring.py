@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from ganbench.features.extract import Wanted
 from ganbench.features.stats import Features
-from ganbench.metrics._base import Metric
+from ganbench.metrics._base import Metric, TooFewImages
 from ganbench.protocol import Protocol
 from ganbench.results import MetricResult, Score
 
@@ -61,10 +61,13 @@ def compute(
 
 def _scores(name: str, metric: Metric, *, fake: Features, real: Features | None, real_name: str) -> Mapping[str, Score]:
     if metric.needs_real == "nothing":
-        return metric.compute(fake=fake, real=None)
-    if real is None or (metric.needs_real == "values" and real.values is None):
+        real = None
+    elif real is None or (metric.needs_real == "values" and real.values is None):
         return dict.fromkeys(metric.keys, Score(None, reason=_missing(name, real_name)))
-    return metric.compute(fake=fake, real=real)
+    try:
+        return metric.compute(fake=fake, real=real)
+    except TooFewImages as error:  # other metrics may do with fewer
+        return dict.fromkeys(metric.keys, Score(None, reason=f"{name}: {error}"))
 
 
 def _missing(name: str, real_name: str) -> str:
@@ -87,9 +90,14 @@ def _result(
         params=metric.params(),
         n_fake=fake.n,
         n_real=n_real,
-        ci95=score.ci95,
+        ci95=_with_width(score.ci95),
         stderr=score.stderr,
         bias_estimate=score.bias_estimate,
         reason=score.reason,
         details=dict(score.details),
     )
+
+
+def _with_width(interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    """An interval without width only says that no spread was seen, as where every value is 0: there is none."""
+    return None if interval is None or interval[0] == interval[1] else interval
