@@ -180,9 +180,9 @@ def build_from(
     """Reference statistics of images as the store keeps them: moments of all, features of some, their neighbours."""
     keep = keep or Keep()
     head = extractor.protocol.head
-    rows = drawn(len(source), keep)
+    rows = drawn(len(source), keep) if keep.features != 0 else None
     wanted = Wanted(
-        values=frozenset({head}),
+        values=frozenset({head}) if keep.features != 0 else frozenset(),
         moments=frozenset({head}),
         rows=None if rows is None else frozenset(rows.tolist()),
         seed=keep.seed,
