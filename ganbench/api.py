@@ -1,6 +1,6 @@
 """The Python face: `evaluate`, `score`, `Evaluator`. Each is what its command-line namesake does."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +15,7 @@ from ganbench.evaluation.scoring import wanted_of_fakes
 from ganbench.features.extract import Pass
 from ganbench.images.source import ImageSource
 from ganbench.metrics._score import score
-from ganbench.progress import Progress, silent
+from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.report import Report
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def evaluate(
     offline: bool = False,
     cache: bool = True,
     progress: Progress = silent,
-    warn: Callable[[str], None] = lambda message: None,
+    warn: Warn = unheard,
 ) -> Report:
     """Scores samples against a reference, in one network pass.
 
@@ -158,9 +158,7 @@ class Evaluator:
 
     def _running(self) -> Pass:
         if self._engine is None:
-            self._engine = prepare(
-                self._real, options=self._options, progress=silent, warn=lambda message: None, clock=Clock()
-            )
+            self._engine = prepare(self._real, options=self._options, progress=silent, warn=unheard, clock=Clock())
         if self._pass is None:
             engine = self._engine
             wanted = wanted_of_fakes(list(engine.metrics.values()), engine.protocol, seed=self._options.seed)

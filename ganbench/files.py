@@ -57,7 +57,9 @@ def _umask() -> int:
 
 def _explained(error: OSError, path: Path) -> GanbenchError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return GanbenchError(f"The disk is full: {path} could not be written. Free some space, or choose another place.")
+        return GanbenchError(
+            f"The disk is full: {path} could not be written. Free some space, or choose another place."
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
         return UsageError(f"{path} cannot be written ({error.strerror}). Choose a place that you may write to.")
     return GanbenchError(f"{path} could not be written: {error}")

@@ -53,7 +53,8 @@ class Registry(Generic[T]):
     @cached_property
     def _files(self) -> dict[str, Path]:
         spec = find_spec(self.package)
-        assert spec is not None and spec.submodule_search_locations is not None
+        assert spec is not None
+        assert spec.submodule_search_locations is not None
         folder = Path(next(iter(spec.submodule_search_locations)))
         return {self._spelt(p.stem): p for p in sorted(folder.glob("*.py")) if not p.stem.startswith("_")}
 

@@ -78,9 +78,10 @@ def eval_(samples: tuple[str, ...], reference: str, **given: Any) -> None:
 
 def _reports(samples: tuple[str, ...], reference: str, options: Any, *, quiet: bool) -> "list[Report]":
     from ganbench.evaluation.run import evaluate
+    from ganbench.progress import unheard
     from ganbench.report import Report
 
-    say = (lambda message: None) if quiet else warn
+    say = unheard if quiet else warn
     reports = []
     for each in samples:
         with progress_bar(quiet=quiet) as progress:

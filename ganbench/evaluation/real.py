@@ -20,10 +20,8 @@ from ganbench.features.references import Keep, Origin, Reference, build_referenc
 from ganbench.images.source import ImageSource, open_images
 from ganbench.metrics._base import Metric
 from ganbench.metrics._neighbours import kth_distances
-from ganbench.progress import Progress, silent
+from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.protocol import get_protocol
-
-Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,12 @@ class Found:
     """
 
     protocol: str
-    load: Callable[[Extractor, Mapping[str, Metric], Progress, Warn], Real]
+    load: "Load"
     how: str
+
+
+# (network, metrics to serve, progress, warn) -> the statistics
+Load = Callable[[Extractor, Mapping[str, Metric], Progress, Warn], Real]
 
 
 def find_real(real: ImageSource | str | Path, options: Options) -> Found:
@@ -90,7 +92,7 @@ def _named(spec: str, options: Options) -> Found:
     if options.weights is None:  # other weights make another protocol, whose statistics are asked for later
         check_protocol_of(spec, get_protocol(protocol))
 
-    def load(extractor: Extractor, metrics: Mapping[str, Metric], progress: Progress, warn: Warn) -> Real:
+    def load(extractor: Extractor, _: Mapping[str, Metric], progress: Progress, warn: Warn) -> Real:
         def build(source: ImageSource, name: str, split: str) -> Reference:
             return build_from(source, name, split, extractor, options=options, progress=progress, warn=warn)
 
@@ -118,7 +120,7 @@ def _statistics(path: Path, options: Options) -> Found:
         )
     name = options.protocol if options.protocol != "auto" else str(stated.protocol_name)
 
-    def load(extractor: Extractor, metrics: Mapping[str, Metric], progress: Progress, warn: Warn) -> Real:
+    def load(extractor: Extractor, _: Mapping[str, Metric], __: Progress, warn: Warn) -> Real:
         protocol = extractor.protocol
         reference = read_foreign(path, factors=FactorCache(warn=warn), head=protocol.head).check_protocol(protocol)
         found, width = next(iter(reference.heads.values())).d, extractor.heads[protocol.head]
@@ -175,7 +177,7 @@ def build_from(
     options: Options,
     keep: Keep | None = None,
     progress: Progress = silent,
-    warn: Warn = lambda message: None,
+    warn: Warn = unheard,
 ) -> Reference:
     """Reference statistics of images as the store keeps them: moments of all, features of some, their neighbours."""
     keep = keep or Keep()

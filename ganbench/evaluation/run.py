@@ -1,7 +1,7 @@
 """One evaluation: the samples through the network once, the reference resolved, every metric scored."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +21,10 @@ from ganbench.gallery import Gallery
 from ganbench.images.source import ImageSource, open_images
 from ganbench.metrics._base import Metric
 from ganbench.metrics._registry import build
-from ganbench.progress import Progress, silent
+from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.protocol import Protocol, get_protocol
 from ganbench.provenance import machine, versions
 from ganbench.results import MetricResult, ReferenceInfo, Result, SampleInfo
-
-Warn = Callable[[str], None]
 
 
 @dataclass
@@ -81,7 +79,7 @@ def evaluate(
     *,
     options: Options,
     progress: Progress = silent,
-    warn: Warn = lambda message: None,
+    warn: Warn = unheard,
 ) -> Outcome:
     """Scores the images of `fake` against `real`.
 
@@ -217,7 +215,7 @@ def make_reference(
     *,
     options: Options,
     progress: Progress = silent,
-    warn: Warn = lambda message: None,
+    warn: Warn = unheard,
 ) -> Reference:
     """Reference statistics out of images, under `options.protocol`; nothing is stored.
 

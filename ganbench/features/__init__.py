@@ -1,0 +1,1 @@
+"""From images to features, and what is kept of them."""

@@ -7,10 +7,11 @@ import numpy as np
 from ganbench.errors import BadInput, UsageError
 from ganbench.features.factors import FactorCache
 from ganbench.features.npz import NpzFile, open_npz, write_npz
-from ganbench.features.reference_files import MAX_WIDTH, Warn, load, unheard
+from ganbench.features.reference_files import MAX_WIDTH, load
 from ganbench.features.references import Factors, Reference, ReferenceFeatures, content_sha256, root
 from ganbench.features.stats import F64, Moments
 from ganbench.files import atomic_write, sha256_file
+from ganbench.progress import Warn, unheard
 from ganbench.protocol import Protocol
 
 # A covariance in float32, or of float32 features, is symmetric and bounded by its diagonal to this part of its scale.

@@ -1,6 +1,6 @@
 """From a protocol to a ready extractor: device, back-end, weights, network."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,8 @@ from ganbench.features import devices
 from ganbench.features.extractor import Runner, Weights
 from ganbench.features.preprocess import Preprocess
 from ganbench.features.registries import BACKENDS, EXTRACTORS
-from ganbench.features.weights import locate, say_nothing, wanted
-from ganbench.progress import Progress, silent
+from ganbench.features.weights import locate, wanted
+from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.protocol import Protocol
 
 _AT_ONCE = 64  # images preprocessed together: bounds the memory of a call with thousands of images
@@ -61,7 +61,7 @@ def load_extractor(
     allow_unverified: bool = False,
     offline: bool = False,
     progress: Progress = silent,
-    warn: Callable[[str], None] = say_nothing,
+    warn: Warn = unheard,
 ) -> Extractor:
     """Makes a protocol ready to run.
 

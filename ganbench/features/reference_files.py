@@ -1,6 +1,6 @@
 """References as files: `NAME-SPLIT-PROTOCOL.npz` with the numbers and a `.json` side-car with where they come from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,13 @@ from ganbench.features.npz import NpzFile, open_npz, write_npz
 from ganbench.features.references import Factors, Reference, ReferenceFeatures, content_sha256, packed, root, unpacked
 from ganbench.features.stats import F64, Features, Moments
 from ganbench.files import atomic_write, locked, sha256_file, write_text
+from ganbench.progress import Warn
 from ganbench.serialize import from_json, to_json
 
 SCHEMA = "ganbench.reference/1"
 MAX_WIDTH = 16_384  # of features; their covariance then takes 2 GiB
 _MAX_ROWS_BYTES = 1 << 36
 _MAX_SIDECAR = 1 << 20
-
-Warn = Callable[[str], None]
-
-
-def unheard(message: str) -> None:
-    """The ear of someone who does not want to be told."""
 
 
 @dataclass(frozen=True, kw_only=True)

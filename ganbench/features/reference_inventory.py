@@ -7,13 +7,14 @@ from typing import Literal
 
 from ganbench.errors import CorruptFile
 from ganbench.features.published_stats import PUBLISHED, own_files
-from ganbench.features.reference_files import Stored, Warn, check_bytes, content_matches, load, stored_in
+from ganbench.features.reference_files import Stored, check_bytes, content_matches, load, stored_in
 from ganbench.features.reference_names import SHIPPED_UNDER, store
 from ganbench.images.datasets._base import DATASETS
 from ganbench.places import shipped_references
 from ganbench.protocol import protocol_names
 
 Where = Literal["shipped", "store", "dataset", "clean-fid", "published"]
+from ganbench.progress import Warn
 
 
 @dataclass(frozen=True, kw_only=True)

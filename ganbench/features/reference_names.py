@@ -8,9 +8,10 @@ from pathlib import Path
 
 from ganbench.errors import CorruptFile, UsageError
 from ganbench.features.published_stats import PUBLISHED, own_files
-from ganbench.features.reference_files import Stored, Warn, read_record, stored_in, unheard
+from ganbench.features.reference_files import Stored, read_record, stored_in
 from ganbench.images.datasets._base import DATASETS
 from ganbench.places import home, shipped_references
+from ganbench.progress import Warn, unheard
 
 DEFAULT_SPLIT = "train"
 DEFAULT_PROTOCOL = "tf"

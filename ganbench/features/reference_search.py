@@ -10,14 +10,14 @@ from ganbench.errors import BadInput, CorruptFile, GanbenchError, Unavailable
 from ganbench.features.factors import FactorCache
 from ganbench.features.foreign_stats import read_foreign
 from ganbench.features.published_stats import Published, address, downloaded, published
-from ganbench.features.reference_files import Warn, load, read_record, save, stem, unheard
+from ganbench.features.reference_files import load, read_record, save, stem
 from ganbench.features.reference_names import RefName, check_name, local, store
 from ganbench.features.references import Reference, other_protocol
 from ganbench.files import locked
 from ganbench.images.datasets._base import DATASETS
 from ganbench.images.source import ImageSource
 from ganbench.places import shipped_references
-from ganbench.progress import Progress, silent
+from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.protocol import Protocol
 
 # (images, name, split) -> their statistics under the protocol of the search

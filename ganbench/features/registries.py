@@ -1,4 +1,4 @@
-"""The registries of this layer: networks and ways to run them. Their bases are named, not imported: listing needs no torch."""
+"""The registries of this layer: networks and ways to run them. Listing them imports no torch."""
 
 from typing import TYPE_CHECKING
 

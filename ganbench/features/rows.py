@@ -39,7 +39,7 @@ class Rows:
 
     def _open(self) -> IO[bytes]:
         # The system deletes it when the last of this object and the maps made of it is gone: see `finish`.
-        return tempfile.NamedTemporaryFile(prefix="ganbench-features-")  # noqa: SIM115 - outlives this call
+        return tempfile.NamedTemporaryFile(prefix="ganbench-features-")
 
     def finish(self) -> F32:
         """All rows so far, (n, d). More may be appended afterwards."""

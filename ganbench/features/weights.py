@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,13 +12,7 @@ from ganbench.errors import BadInput, Unavailable, UsageError
 from ganbench.features.extractor import Weights
 from ganbench.files import CHUNK, atomic_write, locked, sha256_file
 from ganbench.places import home
-from ganbench.progress import Progress, silent
-
-Warn = Callable[[str], None]
-
-
-def say_nothing(message: str) -> None:
-    """The `warn` of someone who does not want to know."""
+from ganbench.progress import Progress, Warn, silent, unheard
 
 
 def store() -> Path:
@@ -38,7 +32,7 @@ def locate(
     allow_unverified: bool = False,
     offline: bool = False,
     progress: Progress = silent,
-    warn: Warn = say_nothing,
+    warn: Warn = unheard,
 ) -> tuple[Path, str]:
     """The file of weights and its sha256.
 
@@ -85,7 +79,7 @@ def _digest(path: Path) -> str:
         raise BadInput(f"{path} cannot be read ({error.strerror}).") from error
 
 
-def search(weights: Weights, *, warn: Warn = say_nothing, remove_damaged: bool = False) -> Path | None:
+def search(weights: Weights, *, warn: Warn = unheard, remove_damaged: bool = False) -> Path | None:
     """The first file with the right sha256 in the places where weights may lie, or None. Downloads nothing.
 
     Args:
@@ -233,7 +227,7 @@ class Listing:
     path: str | None
 
 
-def listing(known: Iterable[tuple[str, Weights]], *, warn: Warn = say_nothing) -> list[Listing]:
+def listing(known: Iterable[tuple[str, Weights]], *, warn: Warn = unheard) -> list[Listing]:
     """All weights that networks ask for, given as (extractor, weights), and where they lie."""
     users: dict[Weights, list[str]] = {}
     for name, weights in known:

@@ -5,9 +5,9 @@ import io
 import os
 import pickle
 import socket
+import stat
 import struct
 import subprocess
-import sys
 import tarfile
 import zipfile
 import zlib
@@ -94,7 +94,9 @@ def test_folder_without_images(run: Run, tmp_path: Path) -> None:
         (tmp_path / "texts" / name).write_text("hello")
     done = run("eval", "texts", "--ref", "digits")
     assert done.code == 2
-    says(done.message, "texts holds no images", "3 files", ".txt (2)", ".npz (1)", "Wanted image files", "Give the .npz")
+    says(
+        done.message, "texts holds no images", "3 files", ".txt (2)", ".npz (1)", "Wanted image files", "Give the .npz"
+    )
 
 
 def test_an_image_file_instead_of_a_set(run: Run, good: Path) -> None:
@@ -340,7 +342,9 @@ def test_logits_with_infinity() -> None:
 def test_unknown_reference(run: Run, good: Path) -> None:
     done = run("eval", good, "--ref", "fashion-mnst")
     assert done.code == 2
-    says(done.message, "Unknown reference 'fashion-mnst'", "Did you mean 'fashion-mnist'?", "digits", "ganbench ref make")
+    says(
+        done.message, "Unknown reference 'fashion-mnst'", "Did you mean 'fashion-mnist'?", "digits", "ganbench ref make"
+    )
 
 
 def test_unknown_split(run: Run, good: Path) -> None:
@@ -605,7 +609,9 @@ def test_a_full_disk(
     assert not [p for p in full.rglob("*") if p.is_file() and p.suffix != ".lock" and p.stat().st_size]
 
 
-def test_a_full_home_does_not_cost_the_result(run: Run, good: Path, full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_home_does_not_cost_the_result(
+    run: Run, good: Path, full: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is only kept for the next time is said not to be kept; the numbers come all the same."""
     monkeypatch.setenv("GANBENCH_HOME", str(full / "home"))
     done = run("eval", good, "--ref", good, *QUICK, "--json", "-")
@@ -640,7 +646,13 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> str:
     return address
 
 
-WAYS = ("pt_inception-2015-12-05-6726825d.pth", "ganbench weights add", "--weights", "TORCH_HOME", "--protocol embedded")
+WAYS = (
+    "pt_inception-2015-12-05-6726825d.pth",
+    "ganbench weights add",
+    "--weights",
+    "TORCH_HOME",
+    "--protocol embedded",
+)
 
 
 def test_no_network(run: Run, good: Path, nowhere: str, home: Path) -> None:
@@ -727,5 +739,32 @@ def test_a_reader_that_goes_away(command: list[str]) -> None:
     assert "did not foresee" not in said, said
 
 
-def test_the_helper_python_is_this_one() -> None:
-    assert Path(sys.executable).exists()
+@pytest.mark.parametrize("option", ["--html", "--json"])
+def test_a_place_that_cannot_be_written_does_not_cost_the_result(
+    run: Run, good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    """Either the mistake is found before the work, or the numbers are printed all the same."""
+    from ganbench.evaluation import run as evaluation
+
+    loaded: list[object] = []
+    load = evaluation.load_extractor
+    monkeypatch.setattr(evaluation, "load_extractor", lambda *a, **given: loaded.append(a) or load(*a, **given))
+    (tmp_path / "folder").mkdir()
+    done = run("eval", good, "--ref", good, *QUICK, option, "folder")
+    assert done.code == 2
+    says(done.err, "folder", "cannot be written")
+    assert "FD" in done.out or not loaded
+
+
+def test_json_into_a_pipe(run: Run, good: Path, tmp_path: Path) -> None:
+    """`--json >(jq ...)` and /dev/stdout: what is no plain file is written to, never replaced."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        done = run("list", "protocols", "--json", pipe)
+        assert done.code == 0, done.err
+        assert stat.S_ISFIFO(pipe.stat().st_mode)
+        assert b"embedded" in os.read(reader, 65536)
+    finally:
+        os.close(reader)

@@ -139,7 +139,8 @@ def test_the_card(
     assert (metrics["frechet_distance"]["n_fake"], metrics["frechet_distance"]["n_real"]) == (12, 50_000)
     for key in ("kernel_distance", "precision", "recall", "density", "coverage"):
         assert metrics[key]["value"] is None, "the published statistics are moments"
-        assert "ganbench ref make cifar10 --from" in metrics[key]["reason"]
+        assert "moments only" in metrics[key]["reason"]
+        assert "ganbench ref make" in metrics[key]["reason"]
 
 
 @pytest.mark.slow
@@ -225,6 +226,5 @@ def test_damaged_weights_are_fetched_again(run: Run, server: Any, home: Path, we
     (home / "weights" / WEIGHTS).write_bytes(weights[:-1] + b"?")
     done = run(*QUICKLY, "--metrics", "fid", "--json", "-")
     assert fid(done) > 0
-    assert "was damaged" in done.err
-    assert WEIGHTS in done.err
+    assert f"{WEIGHTS} is damaged" in done.err
     assert (home / "weights" / WEIGHTS).read_bytes() == weights

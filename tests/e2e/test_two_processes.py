@@ -15,9 +15,7 @@ ASK = ("eval", "samples", "--ref", "mnist", "--protocol", "embedded", "--metrics
 
 
 @pytest.fixture(autouse=True)
-def _in(
-    home: Path, tmp_path: Path, mnist: Run, pictures: Run, folder_of: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _in(home: Path, tmp_path: Path, mnist: Run, pictures: Run, folder_of: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder of samples, and a dataset out of which the reference must be made."""
     folder_of(tmp_path / "samples", pictures(12, seed=5))
     monkeypatch.setenv("GANBENCH_DATA", str(mnist(tmp_path / "data", 30)))
@@ -77,7 +75,9 @@ def test_a_corrupted_cache(command: list[str], run: Run, home: Path) -> None:
 def test_two_that_make_the_same_reference(command: list[str], run: Run, home: Path) -> None:
     make = ("ref", "make", "mine", "--from", "samples", "--protocol", "embedded", "--backend", "torch", "--quiet")
     running = [
-        subprocess.Popen([*command, *make], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ)
+        subprocess.Popen(
+            [*command, *make], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ
+        )
         for _ in range(2)
     ]
     for process in running:

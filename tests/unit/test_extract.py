@@ -16,9 +16,8 @@ D = 6
 class Arithmetic:
     """Features that can be computed by hand: means, extremes and a corner of each image."""
 
-    heads = {"pool": D, "logits": 2}
-
     def __init__(self) -> None:
+        self.heads = {"pool": D, "logits": 2}
         self.calls: list[int] = []
 
     def __call__(self, images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

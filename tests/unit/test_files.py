@@ -10,15 +10,20 @@ from pathlib import Path
 import pytest
 
 from ganbench.errors import GanbenchError, UsageError
-from ganbench.files import atomic_write, locked, sha256_file, write_bytes
+from ganbench.files import atomic_write, sha256_file, write_bytes
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "file.bin"
     write_bytes(path, b"old")
-    with pytest.raises(ValueError, match="midway"), atomic_write(path) as file:
-        file.write(b"new, but unfinished")
-        raise ValueError("midway")
+
+    def fail_midway() -> None:
+        with atomic_write(path) as file:
+            file.write(b"new, but unfinished")
+            raise ValueError("midway")
+
+    with pytest.raises(ValueError, match="midway"):
+        fail_midway()
     assert path.read_bytes() == b"old"
     assert [p.name for p in path.parent.iterdir()] == ["file.bin"]
 
