@@ -11,10 +11,10 @@ from ganbench.features.reference_files import Stored, check_bytes, content_match
 from ganbench.features.reference_names import SHIPPED_UNDER, store
 from ganbench.images.datasets._base import DATASETS
 from ganbench.places import shipped_references
+from ganbench.progress import Warn
 from ganbench.protocol import protocol_names
 
 Where = Literal["shipped", "store", "dataset", "clean-fid", "published"]
-from ganbench.progress import Warn
 
 
 @dataclass(frozen=True, kw_only=True)
