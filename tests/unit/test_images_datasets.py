@@ -53,7 +53,7 @@ def idx_set(folder: Path, name: str = "mnist", *, packed: bool = False, joint: s
     for what, data in (("images", idx_images(pixels)), ("labels", idx_labels(labels))):
         dimensions = 3 if what == "images" else 1
         path = folder / f"train-{what}{joint}idx{dimensions}-ubyte{'.gz' if packed else ''}"
-        path.write_bytes(gzip.compress(data) if packed else data)
+        path.write_bytes(gzip.compress(data, mtime=0) if packed else data)
     return pixels
 
 
@@ -239,10 +239,16 @@ def test_damaged_idx_files(data: bytes, words: str, tmp_path: Path) -> None:
     ("data", "words"),
     [
         (b"not gzip", "Not a gzipped file"),
-        (gzip.compress(idx_images(PIXELS))[:-9], "its header asks for 76 bytes, its end tells of"),
-        (gzip.compress(idx_images(PIXELS))[:12], "Compressed file ended|it ends too early|its header asks"),
-        (gzip.compress(idx_images(PIXELS) + b"x"), "its header asks for 76 bytes, its end tells of 77 unpacked ones"),
-        (gzip.compress(struct.pack(">4I", 0x0803, 2**31, 2**10, 2**10)), "its header asks for 2,251,799,813,685,264"),
+        (gzip.compress(idx_images(PIXELS), mtime=0)[:-9], "its header asks for 76 bytes, its end tells of"),
+        (gzip.compress(idx_images(PIXELS), mtime=0)[:12], "Compressed file ended|it ends too early|its header asks"),
+        (
+            gzip.compress(idx_images(PIXELS) + b"x", mtime=0),
+            "its header asks for 76 bytes, its end tells of 77 unpacked ones",
+        ),
+        (
+            gzip.compress(struct.pack(">4I", 0x0803, 2**31, 2**10, 2**10), mtime=0),
+            "its header asks for 2,251,799,813,685,264",
+        ),
     ],
 )
 def test_damaged_packed_idx_files(data: bytes, words: str, tmp_path: Path) -> None:
@@ -254,7 +260,7 @@ def test_damaged_packed_idx_files(data: bytes, words: str, tmp_path: Path) -> No
 
 def test_a_packed_file_damaged_further_on(tmp_path: Path) -> None:
     noise = RNG.integers(0, 256, (50, 28, 28), dtype=np.uint8)
-    data = bytearray(gzip.compress(idx_images(noise)))
+    data = bytearray(gzip.compress(idx_images(noise), mtime=0))
     data[len(data) // 2] ^= 0xFF
     (tmp_path / "x.gz").write_bytes(data)
     source = open_idx(tmp_path / "x.gz", name="x", labels=None)
@@ -348,10 +354,10 @@ def origin(monkeypatch: pytest.MonkeyPatch) -> Origin:
     pixels = RNG.integers(0, 256, (12, 28, 28), dtype=np.uint8)
     labels = np.resize(FIRST["mnist"]["train"], 12)
     files = {
-        "train-images-idx3-ubyte.gz": gzip.compress(idx_images(pixels)),
-        "train-labels-idx1-ubyte.gz": gzip.compress(idx_labels(labels)),
-        "t10k-images-idx3-ubyte.gz": gzip.compress(idx_images(pixels[:5])),
-        "t10k-labels-idx1-ubyte.gz": gzip.compress(idx_labels(labels[:5])),
+        "train-images-idx3-ubyte.gz": gzip.compress(idx_images(pixels), mtime=0),
+        "train-labels-idx1-ubyte.gz": gzip.compress(idx_labels(labels), mtime=0),
+        "t10k-images-idx3-ubyte.gz": gzip.compress(idx_images(pixels[:5]), mtime=0),
+        "t10k-labels-idx1-ubyte.gz": gzip.compress(idx_labels(labels[:5]), mtime=0),
     }
     made = Origin(files, ["http://broken/", "http://wrong/", "http://good/"])
     monkeypatch.setattr(_store, "download", made.download)
