@@ -42,7 +42,7 @@ def _few(extraction: Extraction, d: int) -> str:
         return ""
     return (
         f"{extraction.n} samples are fewer than the {d} feature dimensions: the distance is far above what more "
-        "samples would give. Compare it only with results at the same number."
+        "samples would give, and the estimate of its bias is rough. Compare only with results at the same number."
     )
 
 

@@ -119,6 +119,8 @@ def _statistics(path: Path, options: Options) -> Found:
             "--protocol: tf (TTUR, ADM, EDM, torch-fidelity), pytorch (pytorch-fid) or clean (clean-fid)."
         )
     name = options.protocol if options.protocol != "auto" else str(stated.protocol_name)
+    if options.weights is None:
+        stated.check_protocol(get_protocol(name))
 
     def load(extractor: Extractor, _: Mapping[str, Metric], __: Progress, warn: Warn) -> Real:
         protocol = extractor.protocol

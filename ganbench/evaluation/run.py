@@ -98,11 +98,19 @@ def evaluate(
     with clock.stage("open"):
         source = open_images(fake, value_range=options.value_range) if isinstance(fake, str | Path) else fake
         use = positions(source, options)
+        _look_at_first(source, use, options)
     engine = prepare(real, options=options, progress=progress, warn=warn, clock=clock)
     with clock.stage("samples"):
         wanted = wanted_of_fakes(list(engine.metrics.values()), engine.protocol, seed=options.seed)
         extraction = run_pass(engine, source, use, wanted)
     return finish(engine, extraction, name=source.name)
+
+
+def _look_at_first(source: ImageSource, use: Sequence[int], options: Options) -> None:
+    """Decodes one image, so that a wrong value range or kind of file shows before a network is loaded."""
+    if options.on_bad_image == "error":
+        for _ in source.images(list(use[:1])):
+            pass
 
 
 def prepare(

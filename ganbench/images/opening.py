@@ -52,14 +52,14 @@ def _missing(path: Path) -> BadInput:
         return BadInput(f"{path} is a link that leads nowhere. Mend the link, or give the place it should lead to.")
     parent = path.parent
     if not parent.is_dir():
-        return BadInput(f"There is no {path}: its folder {parent} is not there either. Check the path.")
+        return BadInput(f"There is no file or folder {path}: its folder {parent} is not there either. Check the path.")
     try:
         names = [entry.name for entry, _ in zip(parent.iterdir(), range(_SIBLINGS), strict=False)]
     except OSError:  # a folder that can be entered and not listed: no guess then
         names = []
     close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
     guess = f" Did you mean {parent / close[0]}?" if close else ""
-    return BadInput(f"There is no {path}.{guess} Wanted: {_KINDS}.")
+    return BadInput(f"There is no file or folder {path}.{guess} Wanted: {_KINDS}.")
 
 
 def _unknown_kind(path: Path) -> BadInput:

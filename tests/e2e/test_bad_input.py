@@ -78,7 +78,7 @@ def test_no_such_path(run: Run, tmp_path: Path) -> None:
 def test_no_such_path_as_reference(run: Run, good: Path) -> None:
     done = run("eval", good, "--ref", "./nowhere", "--protocol", "embedded")
     assert done.code == 2
-    says(done.message, "There is no nowhere", "Wanted", "folder of images")
+    says(done.message, "There is no file or folder nowhere", "Wanted", "folder of images")
 
 
 def test_empty_folder(run: Run, tmp_path: Path) -> None:
@@ -695,7 +695,7 @@ def test_shipped_references_need_no_network(run: Run, good: Path, nowhere: str) 
 def test_the_status_leaves_the_process(shell: Run) -> None:
     wrong = shell("eval", "nowhere", "--ref", "digits")
     assert wrong.code == 2
-    says(wrong.message, "There is no nowhere")
+    says(wrong.message, "There is no file or folder nowhere")
     absent = shell("eval", "nowhere", "--ref", "digits", "--debug")
     assert absent.code == 2
     assert "Traceback" in absent.err

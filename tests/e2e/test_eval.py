@@ -22,7 +22,7 @@ from PIL import Image as Pillow
 
 Run = Callable[..., Any]
 U8 = NDArray[np.uint8]
-N = 40
+N = 24
 EMBEDDED = ("--protocol", "embedded", "--backend", "torch")
 
 # metric -> keys of the result, with direction and label under `embedded`
@@ -54,7 +54,7 @@ def fake(lasting: Path, images: U8, folder_of: Run) -> Path:
 
 @pytest.fixture(scope="module")
 def real(lasting: Path, pictures: Run, folder_of: Run) -> Path:
-    folder_of(lasting / "real", pictures(N + 8, seed=2))
+    folder_of(lasting / "real", pictures(N + 4, seed=2))
     return Path("real")
 
 
@@ -117,7 +117,7 @@ def test_the_schema(base: Any) -> None:
     assert (base["samples"]["source"], base["samples"]["n"], base["samples"]["skipped"]) == ("fake", N, 0)
     assert base["samples"]["notes"] == []
     assert set(base["reference"]) == {"name", "split", "fingerprint", "n"}
-    assert (base["reference"]["name"], base["reference"]["n"]) == ("real", N + 8)
+    assert (base["reference"]["name"], base["reference"]["n"]) == ("real", N + 4)
     assert isinstance(base["warnings"], list)
     assert all(isinstance(seconds, float | int) and seconds >= 0 for seconds in base["timings"].values())
     assert base["timings"]
@@ -137,7 +137,7 @@ def test_every_metric_of_the_default_five(base: Any) -> None:
         assert label in (None, metric["label"])
         assert "FID" not in metric["label"], "the name of Inception's distance only"
         assert metric["n_fake"] == N
-        assert metric["n_real"] == (None if key == "inception_score" else N + 8)
+        assert metric["n_real"] == (None if key == "inception_score" else N + 4)
         assert isinstance(metric["value"], float)
         assert isinstance(metric["params"], dict)
         if metric["ci95"] is not None:
@@ -163,7 +163,7 @@ def test_the_defaults_of_the_parameters(base: Any) -> None:
 
 
 def test_few_samples_are_warned_of(base: Any) -> None:
-    assert any("40 samples are fewer than the 1280 feature dimensions" in text for text in base["warnings"])
+    assert any(f"{N} samples are fewer than the 1280 feature dimensions" in text for text in base["warnings"])
 
 
 def test_json_on_stdout_is_nothing_but_json(run: Run, fake: Path, real: Path, base: Any) -> None:
@@ -242,7 +242,7 @@ def _tar(path: Path, folder: Path) -> None:
 
 def _upper_case(path: Path, folder: Path) -> None:
     for i, file in enumerate(sorted(folder.iterdir())):
-        place = path / ("a" if i < 20 else "b")
+        place = path / ("a" if i < N // 2 else "b")
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{file.stem}.PNG").write_bytes(file.read_bytes())
 
@@ -486,11 +486,11 @@ def results(lasting: Path, base: Any, fake: Path, real: Path, images: U8, folder
     from ganbench.cli.main import main
 
     folder_of(lasting / "worse", (images.astype(int) + 60).clip(0, 255).astype(np.uint8))
-    folder_of(lasting / "real2", images[:30])
+    folder_of(lasting / "real2", images[:20])
     made = {"base": lasting / "base.json"}
     for name, arguments in {
         "worse": ("worse", "--ref", f"./{real}"),
-        "fewer": (fake, "--ref", f"./{real}", "--num", "30"),
+        "fewer": (fake, "--ref", f"./{real}", "--num", "20"),
         "elsewhere": (fake, "--ref", "./real2"),
         "seeded": (fake, "--ref", f"./{real}", "--seed", "1"),
     }.items():
@@ -518,7 +518,7 @@ def test_compare(run: Run, results: dict[str, Path]) -> None:
     [
         ("protocol", ("protocol", "embedded", "clean")),
         ("elsewhere", ("reference", "real2")),
-        ("fewer", ("30", "40")),
+        ("fewer", ("20", "24")),
         ("seeded", ("seed", "2020")),
     ],
 )
@@ -541,7 +541,7 @@ def test_a_reference_round_trip(run: Run, score: Run, lasting: Path, fake: Path,
     made = run("ref", "make", "mine", "--from", real, *EMBEDDED, "--json", "-")
     assert made.code == 0, made.err
     about = json.loads(made.out)
-    assert (about["name"], about["split"], about["n"]) == ("mine", "train", N + 8)
+    assert (about["name"], about["split"], about["n"]) == ("mine", "train", N + 4)
     listed = json.loads(run("ref", "list", "--json", "-").out)
     assert ("mine", "store") in [(row["name"], row["where"]) for row in listed]
     assert {"digits", "fashion-mnist", "cifar10"} <= {row["name"] for row in listed}

@@ -124,8 +124,8 @@ def test_evaluate_with_the_default_metrics_and_a_name(images: U8) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"fake": "nowhere"}, "There is no nowhere"),
-        ({"real": "./nowhere"}, "There is no nowhere"),
+        ({"fake": "nowhere"}, "There is no file or folder nowhere"),
+        ({"real": "./nowhere"}, "There is no file or folder nowhere"),
         ({"real": "digts"}, "Did you mean 'digits'"),
         ({"metrics": "fdi"}, "Did you mean 'fid'"),
         ({"metrics": ["fid", "recal"]}, "Unknown metric 'recal'"),
@@ -372,7 +372,7 @@ def test_open_images(images: U8, lasting: Path) -> None:
             assert batches[0].dtype == torch.uint8
             assert np.array_equal(torch.cat(batches).numpy(), nchw(images))
     assert folder.name == "fake"
-    with pytest.raises(BadInput, match="There is no nowhere"):
+    with pytest.raises(BadInput, match="There is no file or folder nowhere"):
         ganbench.open_images("nowhere")
 
 

@@ -108,7 +108,7 @@ def test_no_such_path_with_a_guess(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as error:
         open_images(tmp_path / "sample.zip")
     text = str(error.value)
-    assert f"There is no {tmp_path / 'sample.zip'}. Did you mean {tmp_path / 'samples.zip'}?" in text
+    assert f"There is no file or folder {tmp_path / 'sample.zip'}. Did you mean {tmp_path / 'samples.zip'}?" in text
     assert "Wanted: a folder of images, .zip, .tar, .npz, .npy, .pt, .pth or .safetensors." in text
     assert error.value.exit_code == 2
 
@@ -117,11 +117,13 @@ def test_no_such_path_without_a_guess(tmp_path: Path) -> None:
     (tmp_path / "unlike.anything").touch()
     with pytest.raises(BadInput) as error:
         open_images(tmp_path / "samples")
-    assert str(error.value).startswith(f"There is no {tmp_path / 'samples'}. Wanted: a folder")
+    assert str(error.value).startswith(f"There is no file or folder {tmp_path / 'samples'}. Wanted: a folder")
 
 
 def test_no_such_path_in_no_such_folder(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"There is no .*b: its folder .*a is not there either\. Check the path\."):
+    with pytest.raises(
+        BadInput, match=r"There is no file or folder .*b: its folder .*a is not there either\. Check the path\."
+    ):
         open_images(tmp_path / "a" / "b")
 
 
@@ -130,7 +132,7 @@ def test_no_such_path_in_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypa
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "iterdir", refuse)
-    with pytest.raises(BadInput, match=r"There is no .*samples\. Wanted"):
+    with pytest.raises(BadInput, match=r"There is no file or folder .*samples\. Wanted"):
         open_images(tmp_path / "samples")
 
 
