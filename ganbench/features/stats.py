@@ -11,7 +11,7 @@ from ganbench.errors import BadInput
 
 F64 = NDArray[np.float64]
 F32 = NDArray[np.float32]
-GROUPS = 10  # disjoint random parts of a sample, for the delete-a-group jackknife
+GROUPS = 10  # random parts of a sample, for the delete-a-group jackknife
 _BLOCK = 4096  # rows folded in at once: fixed, so that no result depends on the batch size
 _LIMIT = 1e30  # squares, and the cubes of kernels, of larger features would overflow
 
@@ -76,13 +76,12 @@ class Moments:
 def group_of_each(start: int, stop: int, seed: int) -> NDArray[np.intp]:
     """Which of the GROUPS random parts the rows start..stop belong to, (stop - start,).
 
-    Each run of GROUPS rows falls into the parts in a random order of its own, so the parts are of equal size
-    and a row's part does not depend on how many rows follow.
+    Each row is assigned by itself: its part depends neither on how many rows follow nor on its neighbours, so
+    that rows in order of their class fall into the parts as shuffled ones would. Sizes differ a little.
     """
-    first, last = start // GROUPS, -(-stop // GROUPS)
-    draws = np.random.default_rng([seed, 0x6A6B]).random((last, GROUPS))[first:]
-    order: NDArray[np.intp] = draws.argsort(axis=1).ravel()
-    return order[start - first * GROUPS :][: stop - start]
+    draws = np.random.default_rng([seed, 0x6A6B]).random(stop)[start:]
+    group: NDArray[np.intp] = (draws * GROUPS).astype(np.intp)
+    return group
 
 
 class MomentsStream:
@@ -233,6 +232,7 @@ class Features:
             return self._factor
         rank = self.moments.rank
         eigenvalues, vectors = np.linalg.eigh(self.moments.cov)
+        refuse_indefinite(eigenvalues)
         root: F64 = vectors[:, self.d - rank :] * np.sqrt(np.clip(eigenvalues[self.d - rank :], 0.0, None))
         return root
 
@@ -258,7 +258,22 @@ def checked_moments(moments: Moments) -> Moments:
         )
     _refuse_extremes("mean", moments.mean)
     _refuse_extremes("covariance", moments.cov)
+    scale = float(np.abs(moments.cov).max())
+    if (
+        float(np.abs(moments.cov - moments.cov.T).max()) > 1e-5 * scale
+        or float(moments.cov.diagonal().min()) < -1e-5 * scale
+    ):
+        raise BadInput("Found a matrix that is no covariance: it must be symmetric, with no negative variance.")
     return moments
+
+
+def refuse_indefinite(eigenvalues: F64) -> None:
+    """Raises BadInput where ascending eigenvalues are not those of a covariance: one is negative beyond rounding."""
+    if eigenvalues[0] < -1e-5 * max(float(eigenvalues[-1]), 0.0):
+        raise BadInput(
+            f"Found a covariance with the eigenvalue {eigenvalues[0]:.3g} (the largest is {eigenvalues[-1]:.3g}); "
+            "none can be negative. The statistics are damaged, or no covariance: make them again."
+        )
 
 
 def _refuse_extremes(what: str, x: NDArray[np.floating]) -> None:

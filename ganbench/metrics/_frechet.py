@@ -24,10 +24,21 @@ def frechet(fake: Features, real: Features) -> tuple[float, list[float]]:
 
     The second is empty where only the moments of all the fakes are known, or where they are fewer than two a group.
     """
-    raw = fake.values is not None and not fake.moments_given
-    traces = _gram_traces if raw and fake.n <= real.factor.shape[1] else _moment_traces
+    traces = _gram_traces if _raw(fake) and fake.n <= real.factor.shape[1] else _moment_traces
     whole, *parts = traces(fake, real.factor)
     return _distance(*whole, real.moments), [_distance(*part, real.moments) for part in parts]
+
+
+def group_sizes(features: Features) -> list[int]:
+    """How many vectors each random group has; empty where only the moments of the whole are known."""
+    if _raw(features):
+        return [int(size) for size in np.bincount(group_of_each(0, features.n, features.seed)) if size]
+    return [part.n for part in features.groups]
+
+
+def _raw(features: Features) -> bool:
+    """Whether the features themselves are known, and moments are still to be made of them."""
+    return features.values is not None and not features.moments_given
 
 
 def _distance(mean: F64, trace: float, cross: float, real: Moments) -> float:

@@ -23,9 +23,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.features.stats import GROUPS, Features
+from ganbench.features.stats import GROUPS, Features, group_of_each
 from ganbench.metrics._balls import balls
-from ganbench.metrics._base import Metric, require_at_least
+from ganbench.metrics._base import Metric, require_at_least, values_of
 from ganbench.metrics._jackknife import jackknife
 from ganbench.results import Direction, Score
 
@@ -60,15 +60,23 @@ class DensityCoverage(Metric):
         interval = (max(density - _Z * stderr, 0.0), density + _Z * stderr)
         return {
             "density": Score(density, stderr=stderr, ci95=interval),
-            "coverage": _coverage(found.real_covers <= self.k, enough=len(each) >= 2 * GROUPS),
+            "coverage": _coverage(found.real_covers <= self.k, _sizes(fake) if len(each) >= 2 * GROUPS else None),
         }
 
 
-def _coverage(holds: NDArray[np.bool_], *, enough: bool) -> Score:
-    """Coverage from which groups of fakes, (n_real, GROUPS), each real's ball holds any of."""
+def _sizes(fake: Features) -> list[int]:
+    """How many fakes each of the GROUPS has."""
+    found: list[int] = np.bincount(group_of_each(0, len(values_of(fake, "fake")), fake.seed), minlength=GROUPS).tolist()
+    return found
+
+
+def _coverage(holds: NDArray[np.bool_], sizes: list[int] | None) -> Score:
+    """Coverage from which groups of fakes each real's ball holds any of, (n_real, GROUPS). No sizes, no interval."""
     groups = holds.sum(axis=1)
     value = float(np.mean(groups > 0))
-    if not enough:
+    if sizes is None:
         return Score(value)
-    spread = jackknife(value, [float(np.mean(groups > holds[:, g])) for g in range(GROUPS)], least=0.0)
-    return Score(value, stderr=spread.stderr, ci95=(spread.ci95[0], min(spread.ci95[1], 1.0)))
+    without = [float(np.mean(groups > holds[:, g])) for g in range(GROUPS)]
+    spread = jackknife(value, without, sizes=sizes, least=0.0)
+    interval = None if spread.ci95 is None else (spread.ci95[0], min(spread.ci95[1], 1.0))
+    return Score(value, stderr=spread.stderr, ci95=interval)

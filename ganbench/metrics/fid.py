@@ -23,7 +23,7 @@ from typing import ClassVar
 
 from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, Need, same_width
-from ganbench.metrics._frechet import frechet
+from ganbench.metrics._frechet import frechet, group_sizes
 from ganbench.metrics._jackknife import jackknife
 from ganbench.results import Direction, Score
 
@@ -46,7 +46,7 @@ class Fid(Metric):
         value, without = frechet(fake, real)
         if not without:
             return {"frechet_distance": Score(value)}
-        spread = jackknife(value, without, least=0.0)
+        spread = jackknife(value, without, sizes=group_sizes(fake), least=0.0)
         return {
             "frechet_distance": Score(value, stderr=spread.stderr, ci95=spread.ci95, bias_estimate=spread.bias),
         }

@@ -23,7 +23,7 @@ from typing import ClassVar
 import numpy as np
 
 from ganbench.errors import UsageError
-from ganbench.features.stats import GROUPS, Features
+from ganbench.features.stats import GROUPS, Features, group_of_each
 from ganbench.metrics._base import Metric, require_at_least, same_width, values_of
 from ganbench.metrics._jackknife import jackknife
 from ganbench.metrics._kernel import Index, Polynomial, subset_distances
@@ -71,10 +71,11 @@ class Kid(Metric):
         size = min(self.subset_size, len(x), len(y))
         each = subset_distances(x, y, self._draws(len(x), len(y), size), kernel=kernel, seed=fake.seed)
         value, *without = each.mean(axis=0).tolist()
-        details = {"subset_std": float(each[:, 0].std())}
+        details = {"subset_std": float(each[:, 0].std()), "subset_size": float(size)}
         if len(x) < 2 * GROUPS or not np.isfinite(each).all():
             return {"kernel_distance": Score(value, details=details)}
-        spread = jackknife(value, without)
+        sizes = np.bincount(group_of_each(0, len(x), fake.seed), minlength=GROUPS)
+        spread = jackknife(value, without, sizes=sizes.tolist())
         return {"kernel_distance": Score(value, stderr=spread.stderr, ci95=spread.ci95, details=details)}
 
     def _draws(self, n_fake: int, n_real: int, size: int) -> list[tuple[Index, Index]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ganbench.errors import UsageError
+from ganbench.errors import BadInput, UsageError
 from ganbench.features.stats import GROUPS, Features, Moments, group_of_each
 from ganbench.metrics._base import TooFewImages
 from ganbench.metrics._frechet import frechet, trace_root
@@ -109,7 +109,7 @@ def test_each_group_is_left_out_of_the_distance(n: int) -> None:
     for features in (fake, streamed):
         whole, parts = frechet(features, real)
         np.testing.assert_allclose(parts, wanted, rtol=1e-8)
-        spread = jackknife(whole, wanted)
+        spread = jackknife(whole, wanted, sizes=np.bincount(group).tolist())
         assert fid(features, real).stderr == pytest.approx(spread.stderr, rel=1e-5)
         assert fid(features, real).bias_estimate == pytest.approx(spread.bias, rel=1e-5)
 
@@ -155,6 +155,46 @@ def test_the_jackknife_finds_a_bias_of_b_over_n() -> None:
     assert jackknife(3 + 7 / 100, [3 + 7 / 90] * 10).bias == pytest.approx(7 / 100)
 
 
+def test_the_jackknife_of_unequal_groups_sees_through_their_sizes() -> None:
+    """A score a + b/n has no spread, only a bias, however the groups are cut."""
+    sizes, n = [3, 9, 20, 8], 40
+    spread = jackknife(3 + 7 / n, [3 + 7 / (n - m) for m in sizes], sizes=sizes)
+    assert spread.stderr == pytest.approx(0, abs=1e-12)
+    assert spread.ci95 is None
+    assert spread.bias == pytest.approx(7 / n)
+    again = jackknife(3 + 7 / n, [*(3 + 7 / (n - m) for m in sizes), 99.0], sizes=[*sizes, 0])
+    assert again.bias == pytest.approx(7 / n)
+
+
+def test_the_order_of_the_fakes_does_not_narrow_the_interval() -> None:
+    """Rows sorted by class, as class folders are, have the spread of shuffled ones."""
+    centres = normal(10, 6, 1, 4.0)
+    real = Features(np.concatenate([normal(200, 6, 50 + c) + centres[c] for c in range(10)]))
+    ratios = []
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        y = np.sort(rng.integers(0, 10, 400))
+        x = rng.normal(size=(400, 6)) + centres[y]
+        in_order, shuffled = fid(Features(x), real), fid(Features(rng.permutation(x)), real)
+        assert value(in_order) == pytest.approx(value(shuffled), rel=1e-9)
+        assert in_order.stderr is not None
+        assert shuffled.stderr is not None
+        ratios.append(in_order.stderr / shuffled.stderr)
+    assert 0.8 <= np.mean(ratios) <= 1.25
+
+
+def test_a_matrix_that_is_no_covariance_is_refused() -> None:
+    """Each pair of variables may be right, and the whole impossible: its distance would read 0."""
+    impossible = np.array([[1, 0.9, 0.9], [0.9, 1, -0.9], [0.9, -0.9, 1.0]])
+    with pytest.raises(BadInput, match="none can be negative"):
+        fid(
+            Features(moments=Moments(99, np.zeros(3), impossible)),
+            Features(moments=Moments(99, np.zeros(3), impossible)),
+        )
+    with pytest.raises(BadInput, match="no negative variance"):
+        Features(moments=Moments(99, np.zeros(3), -np.eye(3)))
+
+
 def test_students_t() -> None:
     assert t_quantile(9) == pytest.approx(2.262157, abs=1e-6)
 
@@ -178,7 +218,7 @@ def test_kernel_distance_is_that_of_the_twin(whole: int, monkeypatch: pytest.Mon
     wanted = [slow_mmd(x[i], y[j], 1 / 6) for i, j in pairs]
     found = Kid(subsets=5, subset_size=30).compute(fake=Features(x), real=Features(y))["kernel_distance"]
     assert found.value == pytest.approx(np.mean(wanted), rel=1e-10)
-    assert found.details == {"subset_std": pytest.approx(np.std(wanted), rel=1e-10)}
+    assert found.details == {"subset_std": pytest.approx(np.std(wanted), rel=1e-10), "subset_size": 30}
 
 
 def test_subsets_are_no_larger_than_the_smaller_set() -> None:
@@ -211,7 +251,8 @@ def test_the_jackknife_of_the_kernel_distance_leaves_groups_out() -> None:
     """With one subset, which is the whole, it is the plain statistic without each group."""
     x, y = normal(60, 6, 1), normal(60, 6, 2, 1.2)
     group = group_of_each(0, 60, 2020)
-    wanted = jackknife(slow_mmd(x, y, 1 / 6), [slow_mmd(x[group != g], y, 1 / 6) for g in range(GROUPS)])
+    without = [slow_mmd(x[group != g], y, 1 / 6) for g in range(GROUPS)]
+    wanted = jackknife(slow_mmd(x, y, 1 / 6), without, sizes=np.bincount(group, minlength=GROUPS).tolist())
     found = Kid(subsets=1).compute(fake=Features(x), real=Features(y))["kernel_distance"]
     assert found.stderr == pytest.approx(wanted.stderr, rel=1e-9)
     assert found.ci95 == pytest.approx(wanted.ci95, rel=1e-9)
@@ -314,7 +355,8 @@ def test_the_coverage_interval_is_the_jackknife() -> None:
         return DensityCoverage().compute(fake=Features(fake), real=Features(y))["coverage"]
 
     found = coverage(x)
-    spread = jackknife(value(found), [value(coverage(x[group != g])) for g in range(GROUPS)])
+    without = [value(coverage(x[group != g])) for g in range(GROUPS)]
+    spread = jackknife(value(found), without, sizes=np.bincount(group, minlength=GROUPS).tolist())
     assert found.stderr == pytest.approx(spread.stderr)
     assert coverage(x[:19]).ci95 is None
 

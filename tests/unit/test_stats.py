@@ -88,9 +88,9 @@ def test_a_large_mean_does_not_cancel() -> None:
     np.testing.assert_allclose(far.cov, np.cov(x, rowvar=False), rtol=1e-7)
 
 
-def test_groups_are_equal_in_size_and_do_not_depend_on_n() -> None:
+def test_groups_are_alike_in_size_and_do_not_depend_on_n() -> None:
     group = group_of_each(0, 1003, 1)
-    assert set(np.bincount(group[:1000], minlength=GROUPS)) == {100}
+    assert all(70 <= size <= 130 for size in np.bincount(group, minlength=GROUPS))
     np.testing.assert_array_equal(group_of_each(0, 57, 1), group[:57])
     np.testing.assert_array_equal(group_of_each(45, 57, 1), group[45:57])
     assert (group_of_each(0, 1003, 2) != group).any()
