@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from ganbench.api import Evaluator, evaluate, score
     from ganbench.errors import GanbenchError
+    from ganbench.features.stats import Moments
     from ganbench.images.source import open_images
     from ganbench.report import Report
     from ganbench.results import Score
@@ -21,11 +22,22 @@ _HOMES = {
     "Evaluator": "ganbench.api",
     "open_images": "ganbench.images.source",
     "Report": "ganbench.report",
+    "Moments": "ganbench.features.stats",
     "Score": "ganbench.results",
     "GanbenchError": "ganbench.errors",
 }
 
-__all__ = ["Evaluator", "GanbenchError", "Report", "Score", "__version__", "evaluate", "open_images", "score"]
+__all__ = [
+    "Evaluator",
+    "GanbenchError",
+    "Moments",
+    "Report",
+    "Score",
+    "__version__",
+    "evaluate",
+    "open_images",
+    "score",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -88,7 +88,7 @@ def evaluate(
         offline=offline,
         cache=cache,
     )
-    outcome = _evaluate(fake, real, options=options, progress=progress, warn=warn)
+    (outcome,) = _evaluate([fake], real, options=options, progress=progress, warn=warn)
     return Report(outcome.result, outcome.gallery)
 
 

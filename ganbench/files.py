@@ -60,7 +60,7 @@ def _explained(error: OSError, path: Path) -> GanbenchError:
         return GanbenchError(
             f"The disk is full: {path} could not be written. Free some space, or choose another place."
         )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT):
         return UsageError(f"{path} cannot be written ({error.strerror}). Choose a place that you may write to.")
     return GanbenchError(f"{path} could not be written: {error}")
 
@@ -72,6 +72,14 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise _explained(error, path) from error
+
+
+def check_writable(path: Path) -> None:
+    """Raises UsageError where no file can be written at `path`; asked before work that takes long."""
+    existing = next(parent for parent in (path.absolute().parent, *path.absolute().parents) if parent.exists())
+    if path.is_dir() or not existing.is_dir() or not os.access(existing, os.W_OK):
+        what = "is a folder" if path.is_dir() else f"cannot be written: {existing} is closed to you, or no folder"
+        raise UsageError(f"{path} {what}. Choose a place that you may write to.")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -11,6 +11,10 @@ from ganbench.cli.console import emit_json, progress_bar, warn
 from ganbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ganbench.evaluation.options import Options
+    from ganbench.progress import Progress
     from ganbench.report import Report
 
 _RANGES = {"0,1": (0.0, 1.0), "-1,1": (-1.0, 1.0), "0,255": (0.0, 255.0)}
@@ -47,8 +51,10 @@ def eval_(samples: tuple[str, ...], reference: str, **given: Any) -> None:
     SAMPLES is a folder (searched in depth), .zip, .tar, .npz, .npy, .pt or .safetensors of images. Several
     SAMPLES are scored one after the other; their JSON is a list.
     """
+    from ganbench.cli.tables import print_report
     from ganbench.evaluation.options import Options, metric_names
     from ganbench.evaluation.plan import plan
+    from ganbench.files import check_writable
 
     options = Options(
         metrics=metric_names(given["metrics"]),
@@ -73,33 +79,44 @@ def eval_(samples: tuple[str, ...], reference: str, **given: Any) -> None:
 
         emit_json(to_json([plan(each, reference, options=options) for each in samples]), given["json_file"] or "-")
         return
-    _show(_reports(samples, reference, options, quiet=given["quiet"]), given["json_file"], given["html_file"])
+    for file in (given["json_file"], given["html_file"]):
+        if file and file != "-":
+            check_writable(Path(file))
+    reports = []
+    for report in _reports(samples, reference, options, quiet=given["quiet"]):
+        reports.append(report)
+        if given["json_file"] != "-":
+            print_report(report)
+    _write(reports, given["json_file"], given["html_file"])
 
 
-def _reports(samples: tuple[str, ...], reference: str, options: Any, *, quiet: bool) -> "list[Report]":
+def _reports(samples: tuple[str, ...], reference: str, options: "Options", *, quiet: bool) -> "Iterator[Report]":
+    """The reports one after the other; no bar is on the screen while one is shown."""
     from ganbench.evaluation.run import evaluate
     from ganbench.progress import unheard
     from ganbench.report import Report
 
-    say = unheard if quiet else warn
-    reports = []
-    for each in samples:
+    bars: list[Progress] = []
+    outcomes = evaluate(
+        samples,
+        reference,
+        options=options,
+        progress=lambda *step: bars[0](*step),
+        warn=unheard if quiet else warn,
+    )
+    while True:
         with progress_bar(quiet=quiet) as progress:
-            outcome = evaluate(each, reference, options=options, progress=progress, warn=say)
-        reports.append(Report(outcome.result, outcome.gallery))
-    return reports
+            bars[:] = [progress]
+            outcome = next(outcomes, None)
+        if outcome is None:
+            return
+        yield Report(outcome.result, outcome.gallery)
 
 
-def _show(reports: "list[Report]", json_file: str | None, html_file: Path | None) -> None:
-    from ganbench.cli.tables import print_report
-
-    if html_file:
-        reports[0].to_html(html_file)
+def _write(reports: "list[Report]", json_file: str | None, html_file: Path | None) -> None:
     if json_file:
         texts = [report.result.to_json().rstrip("\n") for report in reports]
         emit_json(texts[0] if len(texts) == 1 else "[" + ",\n".join(texts) + "]", json_file)
-    if json_file != "-":
-        for report in reports:
-            print_report(report)
     if html_file:
+        reports[0].to_html(html_file)
         click.echo(f"Report: {html_file}", err=True)

@@ -39,12 +39,20 @@ def _datasets() -> Iterable[Entry]:
     return DATASETS
 
 
+def _none_yet() -> Iterable[Entry]:
+    return []
+
+
 _KINDS: dict[str, Callable[[], Iterable[Entry]]] = {
     "metrics": _metrics,
     "protocols": _protocols,
     "extractors": _extractors,
     "backends": _backends,
     "datasets": _datasets,
+    # Kinds of the benchmark harness, which this version does not have.
+    "variants": _none_yet,
+    "backbones": _none_yet,
+    "tracks": _none_yet,
 }
 
 

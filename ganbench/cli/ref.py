@@ -218,12 +218,15 @@ def export(name: str, file: Path, protocol: str, offline: bool, json_file: str |
     from ganbench.evaluation.options import Options
     from ganbench.evaluation.run import make_reference
     from ganbench.features.foreign_stats import export_foreign
-    from ganbench.features.reference_names import auto_protocol
+    from ganbench.features.reference_names import auto_protocol, check_name
     from ganbench.features.reference_search import resolve
     from ganbench.protocol import get_protocol
     from ganbench.serialize import to_json
 
-    wanted = get_protocol(auto_protocol(name) if protocol == "auto" else protocol)
+    if protocol == "auto":
+        stored = {each.record.protocol[0] for each in stored_under(check_name(name))}
+        protocol = stored.pop() if len(stored) == 1 else auto_protocol(name)
+    wanted = get_protocol(protocol)
     options = Options(protocol=wanted.name, offline=offline, command=shlex.join(["ganbench", *sys.argv[1:]]))
     say = _silence if quiet else warn
     with progress_bar(quiet=quiet) as progress:

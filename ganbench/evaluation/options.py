@@ -32,12 +32,20 @@ class Options:
     command: str = ""
 
     def __post_init__(self) -> None:
-        if self.num is not None and self.num < 2:
-            raise UsageError(f"--num is {self.num}; at least 2 images are needed.")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise UsageError(f"--batch-size is {self.batch_size}; it must be 1 or more.")
-        if self.seed < 0:
-            raise UsageError(f"--seed is {self.seed}; it must be 0 or more.")
+        _whole("--num", self.num, 2, "at least 2 images are needed")
+        _whole("--batch-size", self.batch_size, 1, "it must be 1 or more")
+        _whole("--seed", self.seed, 0, "it must be 0 or more")
+        if self.on_bad_image not in ("error", "skip"):
+            raise UsageError(f"on_bad_image is {self.on_bad_image!r}; it must be 'error' or 'skip'.")
+
+
+def _whole(name: str, value: int | None, least: int, wanted: str) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageError(f"{name} is {value!r}; it must be a whole number.")
+    if value < least:
+        raise UsageError(f"{name} is {value}; {wanted}.")
 
 
 def metric_names(asked: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from ganbench.features.loading import Extractor
 from ganbench.features.reference_names import auto_protocol, check_name, looks_like_path
 from ganbench.features.reference_search import at_hand, check_protocol_of, resolve
 from ganbench.features.references import Keep, Origin, Reference, build_reference, drawn
+from ganbench.features.registries import EXTRACTORS
 from ganbench.images.source import ImageSource, open_images
 from ganbench.metrics._base import Metric
 from ganbench.metrics._neighbours import kth_distances
@@ -78,6 +79,8 @@ def find_real(real: ImageSource | str | Path, options: Options) -> Found:
     """
     if isinstance(real, ImageSource):
         return _images(real, options)
+    if not str(real):
+        raise UsageError("An empty reference was given; name one (`ganbench ref list`), or a path.")
     if isinstance(real, str) and not looks_like_path(real):
         return _named(real, options)
     path = Path(real).expanduser()
@@ -121,19 +124,24 @@ def _statistics(path: Path, options: Options) -> Found:
     name = options.protocol if options.protocol != "auto" else str(stated.protocol_name)
     if options.weights is None:
         stated.check_protocol(get_protocol(name))
+    _check_width(path, stated, name)
 
     def load(extractor: Extractor, _: Mapping[str, Metric], __: Progress, warn: Warn) -> Real:
         protocol = extractor.protocol
         reference = read_foreign(path, factors=FactorCache(warn=warn), head=protocol.head).check_protocol(protocol)
-        found, width = next(iter(reference.heads.values())).d, extractor.heads[protocol.head]
-        if found != width:
-            raise UsageError(
-                f"{path} has statistics of {found} features; the protocol {protocol.name} has {width}. "
-                "Name the protocol that they were made with."
-            )
         return Real(reference, str(path))
 
     return Found(name, load, f"the statistics in {path}")
+
+
+def _check_width(path: Path, reference: Reference, name: str) -> None:
+    protocol = get_protocol(name)
+    found, width = next(iter(reference.heads.values())).d, EXTRACTORS.get(protocol.extractor).heads[protocol.head]
+    if found != width:
+        raise UsageError(
+            f"{path} has statistics of {found} features; the protocol {name} has {width}. "
+            "Name the protocol that they were made with."
+        )
 
 
 def _images(source: ImageSource, options: Options) -> Found:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -74,21 +74,24 @@ def positions(source: ImageSource, options: Options) -> Sequence[int]:
 
 
 def evaluate(
-    fake: ImageSource | str | Path,
+    fakes: Sequence[ImageSource | str | Path],
     real: ImageSource | str | Path,
     *,
     options: Options,
     progress: Progress = silent,
     warn: Warn = unheard,
-) -> Outcome:
-    """Scores the images of `fake` against `real`.
+) -> Iterator[Outcome]:
+    """Scores each of `fakes` against `real`; they share the network and the reference.
 
     Args:
-        fake: the samples: a source, or a path to one.
+        fakes: the samples: sources, or paths to them. All are opened before anything is computed.
         real: the reference: a name (`cifar10`, `cifar10:test`), a path to images or statistics, or a source.
         options: everything else.
         progress: told of each stage.
         warn: told of what happens on the way and does not change a number, such as a cache file rebuilt.
+
+    Yields:
+        An outcome for each of `fakes`, in their order.
 
     Raises:
         UsageError: an argument or input cannot be used (status 2).
@@ -96,14 +99,27 @@ def evaluate(
     """
     clock = Clock()
     with clock.stage("open"):
-        source = open_images(fake, value_range=options.value_range) if isinstance(fake, str | Path) else fake
-        use = positions(source, options)
-        _look_at_first(source, use, options)
-    engine = prepare(real, options=options, progress=progress, warn=warn, clock=clock)
-    with clock.stage("samples"):
-        wanted = wanted_of_fakes(list(engine.metrics.values()), engine.protocol, seed=options.seed)
-        extraction = run_pass(engine, source, use, wanted)
-    return finish(engine, extraction, name=source.name)
+        opened = [_opened(fake, options) for fake in fakes]
+    shared = prepare(real, options=options, progress=progress, warn=warn, clock=clock)
+    for source, use in opened:
+        engine = replace(shared, clock=Clock(dict(clock.seconds)))
+        with engine.clock.stage("samples"):
+            wanted = wanted_of_fakes(list(engine.metrics.values()), engine.protocol, seed=options.seed)
+            extraction = run_pass(engine, source, use, wanted)
+        yield finish(engine, extraction, name=source.name)
+
+
+def _opened(fake: ImageSource | str | Path, options: Options) -> tuple[ImageSource, Sequence[int]]:
+    """A source and the positions in it to use, its first image having been seen to decode."""
+    if not isinstance(fake, ImageSource | str | Path):
+        raise UsageError(
+            f"fake is a {type(fake).__name__}; wanted a path or an opened source. Images in memory go to "
+            "ganbench.Evaluator, features to ganbench.score."
+        )
+    source = fake if isinstance(fake, ImageSource) else open_images(fake, value_range=options.value_range)
+    use = positions(source, options)
+    _look_at_first(source, use, options)
+    return source, use
 
 
 def _look_at_first(source: ImageSource, use: Sequence[int], options: Options) -> None:

@@ -82,7 +82,7 @@ def _result(
 ) -> MetricResult:
     n_real = None
     if real is not None and metric.needs_real != "nothing":
-        n_real = len(real.values) if metric.needs_real == "values" and real.values is not None else real.n
+        n_real = len(real.values) if metric.needs_real == "values" and real.values is not None else real.n or None
     return MetricResult(
         value=score.value,
         label=protocol.labels.get(key, key.replace("_", " ").capitalize()),

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ganbench.errors import UsageError
+
 Pixels = NDArray[np.uint8]
 
 
@@ -134,4 +136,6 @@ def open_images(spec: str | Path, *, value_range: tuple[float, float] | None = N
     """
     from ganbench.images.opening import open_path
 
+    if not str(spec):
+        raise UsageError("An empty path was given for images; name a folder or file (. is the present folder).")
     return open_path(Path(spec), value_range=value_range)

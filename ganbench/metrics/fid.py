@@ -47,6 +47,6 @@ class Fid(Metric):
         if not without:
             return {"frechet_distance": Score(value)}
         spread = jackknife(value, without, sizes=group_sizes(fake), least=0.0)
-        return {
-            "frechet_distance": Score(value, stderr=spread.stderr, ci95=spread.ci95, bias_estimate=spread.bias),
-        }
+        # More bias than distance cannot be: the estimate fails, as for the reference's own images.
+        bias = spread.bias if spread.bias <= value else None
+        return {"frechet_distance": Score(value, stderr=spread.stderr, ci95=spread.ci95, bias_estimate=bias)}

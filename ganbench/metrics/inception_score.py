@@ -46,12 +46,14 @@ class InceptionScore(Metric):
     def compute(self, *, fake: Features, real: Features | None) -> Mapping[str, Score]:  # noqa: ARG002
         """The score of `fake`, logits of shape (n, classes): between 1 and the number of classes.
 
-        Raises TooFewImages where there are fewer images than splits.
+        Raises TooFewImages where there are fewer than two images for each split.
         """
         logits = values_of(fake, "fake")
         n, splits = len(logits), self.splits
-        if n < splits:
-            raise TooFewImages(f"Found {n} images for {splits} splits. Give more images or fewer splits.")
+        if n < 2 * splits:  # the score of a single image is 1, whatever it shows
+            raise TooFewImages(
+                f"Found {n} images for {splits} splits, which need two images each. Give more images or fewer splits."
+            )
         order = np.random.RandomState(self.seed).permutation(n)
         parts = [order[i * n // splits : (i + 1) * n // splits] for i in range(splits)]
         scores = np.array([_score(np.asarray(logits[part], dtype=np.float64)) for part in parts])

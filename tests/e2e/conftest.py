@@ -6,9 +6,10 @@ import shlex
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,3 +159,28 @@ def mnist() -> Callable[..., Path]:
         return folder
 
     return make
+
+
+def compare(found: Any, wanted: Any, *, where: str = "result") -> None:
+    """Asserts that two results, or parts of such, hold the same; numbers to 1e-9 of their size.
+
+    Sums in linear algebra may differ in their last bit with where in memory an array happens to begin.
+    """
+    if isinstance(wanted, Mapping):
+        assert set(found) == set(wanted), where
+        for key in wanted:
+            compare(found[key], wanted[key], where=f"{where}.{key}")
+    elif isinstance(wanted, list | tuple):
+        assert len(found) == len(wanted), where
+        for i, each in enumerate(wanted):
+            compare(found[i], each, where=f"{where}[{i}]")
+    elif isinstance(wanted, float):
+        assert found == pytest.approx(wanted, rel=1e-9, abs=1e-12), where
+    else:
+        assert found == wanted, where
+
+
+@pytest.fixture(scope="session")
+def alike() -> Callable[..., None]:
+    """`alike(found, wanted)` asserts that two results, or parts of such, hold the same, numbers to 1e-9."""
+    return compare

@@ -298,7 +298,7 @@ def test_the_interval_is_students_over_the_splits() -> None:
 
 
 def test_fewer_logits_than_splits_are_named() -> None:
-    with pytest.raises(TooFewImages, match=r"Found 9 images for 10 splits. Give more images or fewer splits"):
+    with pytest.raises(TooFewImages, match=r"Found 9 images for 10 splits, which need two images each\. Give more"):
         inception(normal(9, 4, 0))
 
 

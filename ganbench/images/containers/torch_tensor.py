@@ -57,9 +57,8 @@ def _loaded(path: Path) -> object:
     except OSError:
         raise
     except Exception as error:  # the restricted unpickler raises nearly anything on hostile bytes
-        reason = str(error).strip().partition("\n")[0][:200]
         raise BadInput(
-            f"{path} holds other things than tensors, or is damaged ({reason}). Code in it is never run. "
+            f"{path} holds Python objects other than tensors, or is damaged. Code in such a file is never run. "
             f"Save the plain tensor: torch.save(images, path)."
         ) from error
     return loaded
