@@ -78,8 +78,8 @@ def check_writable(path: Path) -> None:
     """Raises UsageError where no file can be written at `path`; asked before work that takes long."""
     existing = next(parent for parent in (path.absolute().parent, *path.absolute().parents) if parent.exists())
     if path.is_dir() or not existing.is_dir() or not os.access(existing, os.W_OK):
-        what = "is a folder" if path.is_dir() else f"cannot be written: {existing} is closed to you, or no folder"
-        raise UsageError(f"{path} {what}. Choose a place that you may write to.")
+        why = "it is a folder" if path.is_dir() else f"{existing} is closed to you, or no folder"
+        raise UsageError(f"{path} cannot be written: {why}. Choose a place that you may write to.")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -41,7 +41,11 @@ def emit_json(text: str, target: str) -> None:
     else:
         from ganbench.files import write_text
 
-        write_text(Path(target), text if text.endswith("\n") else text + "\n")
+        path, text = Path(target).expanduser(), text if text.endswith("\n") else text + "\n"
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_text(text, encoding="utf-8")  # a pipe or a device is written to, never replaced
+        else:
+            write_text(path, text)
 
 
 @contextmanager

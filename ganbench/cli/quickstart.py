@@ -170,5 +170,5 @@ def _show(compared: "Comparison", out: Path, page: Path) -> None:
 
     print_comparison(compared)
     print_paragraph(f"How to read it: {READING}")
-    print_paragraph(f"Report with pictures: {page}")
-    print_paragraph(f"The same table again: ganbench compare {shlex.quote(str(out))}/*.json")
+    click.echo(f"\nReport with pictures: {page}")  # never wrapped: paths are there to be copied
+    click.echo(f"The same table again: ganbench compare {shlex.quote(str(out))}/*.json")

@@ -1,7 +1,7 @@
 """The real side of an evaluation: which protocol it asks for, its statistics, and its images where they are at hand."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +149,8 @@ def _images(source: ImageSource, options: Options) -> Found:
 
     def load(extractor: Extractor, metrics: Mapping[str, Metric], progress: Progress, warn: Warn) -> Real:
         wanted = wanted_of_reals(list(metrics.values()), extractor.protocol, seed=options.seed)
+        if not wanted.values and not wanted.moments:  # a reference without any numbers would be none
+            wanted = replace(wanted, moments=frozenset({extractor.protocol.head}))
         extraction = _pass(source, extractor, wanted, options=options, progress=progress, warn=warn)
         reference = build_reference(
             _origin(source, source.name, None, extraction, options),

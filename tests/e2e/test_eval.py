@@ -761,6 +761,8 @@ def test_an_interrupt_ends_cleanly(command: list[str], lasting: Path, pictures: 
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ,
+        # A shell may have started us with the signal ignored, which a child inherits.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         # By then it has imported all it needs, and has minutes of images before it.
@@ -773,6 +775,7 @@ def test_an_interrupt_ends_cleanly(command: list[str], lasting: Path, pictures: 
         out, err = process.communicate(timeout=120)
     finally:
         process.kill()
+        process.communicate()
     assert process.returncode == 130
     assert out == ""
     assert "Stopped" in err

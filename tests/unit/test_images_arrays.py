@@ -406,7 +406,7 @@ def test_code_in_a_pt_is_not_run(tmp_path: Path) -> None:
             return Path.touch, (tmp_path / "exploded",)
 
     torch.save({"images": torch.from_numpy(RGB), "config": Bomb()}, tmp_path / "x.pt")
-    with pytest.raises(BadInput, match=r"x\.pt holds other things than tensors.*Code in it is never run\."):
+    with pytest.raises(BadInput, match=r"x\.pt holds Python objects other than tensors.*Code in it is never run\."):
         open_images(tmp_path / "x.pt")
     assert not (tmp_path / "exploded").exists()
 

@@ -1,6 +1,7 @@
 """Order, skipping, bounded memory and a clean end of decoding in threads."""
 
 import _thread
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -155,9 +156,13 @@ def test_an_interrupt_ends_the_threads() -> None:
         time.sleep(0.001)
         return picture(index)
 
-    with pytest.raises(KeyboardInterrupt):
-        for _ in stream(IndexedSource("set", 100_000, read=read), range(100_000), workers=2):
-            pass
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            for _ in stream(IndexedSource("set", 100_000, read=read), range(100_000), workers=2):
+                pass
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert threads() == 0
 
 

@@ -58,7 +58,7 @@ def _loaded(path: Path) -> object:
         raise
     except Exception as error:  # the restricted unpickler raises nearly anything on hostile bytes
         raise BadInput(
-            f"{path} holds Python objects other than tensors, or is damaged. Code in such a file is never run. "
+            f"{path} holds Python objects other than tensors, or is damaged. Code in it is never run. "
             f"Save the plain tensor: torch.save(images, path)."
         ) from error
     return loaded
