@@ -111,7 +111,7 @@ def test_each_group_is_left_out_of_the_distance(n: int) -> None:
         np.testing.assert_allclose(parts, wanted, rtol=1e-8)
         spread = jackknife(whole, wanted, sizes=np.bincount(group).tolist())
         assert fid(features, real).stderr == pytest.approx(spread.stderr, rel=1e-5)
-        assert fid(features, real).bias_estimate == pytest.approx(spread.bias, rel=1e-5)
+        assert fid(features, real).bias_estimate == pytest.approx(min(spread.bias, whole), rel=1e-5)
 
 
 def test_the_bias_estimate_is_the_bias() -> None:
