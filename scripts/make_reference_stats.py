@@ -2,7 +2,7 @@
 
     python scripts/make_reference_stats.py [--backend auto|torch|openvino] [--device cpu] [NAME:SPLIT ...]
 
-Needs the images of Fashion-MNIST (see `ganbench data list`). Takes about half an hour on two cores. Run twice with the
+Needs the images of Fashion-MNIST (see `ganbench data list`). Takes some minutes. Run twice with the
 same back-end on one machine it gives the same bytes; elsewhere features differ in their last bits, as all floats do.
 """
 

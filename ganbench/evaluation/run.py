@@ -136,19 +136,23 @@ def prepare(
     metrics = {name: build(name, seed=options.seed) for name in options.metrics}
     found = find_real(real, options)
     with clock.stage("network"):
-        extractor = load_extractor(
-            get_protocol(found.protocol),
-            device=options.device,
-            backend=options.backend,
-            weights=options.weights,
-            allow_unverified=options.allow_unverified_weights,
-            offline=options.offline,
-            progress=progress,
-            warn=warn,
-        )
+        extractor = _network(found.protocol, options, progress=progress, warn=warn)
     with clock.stage("reference"):
         reference = found.load(extractor, metrics, progress, warn)
     return Engine(options, extractor.protocol, extractor, metrics, reference, progress, warn, clock)
+
+
+def _network(protocol: str, options: Options, *, progress: Progress, warn: Warn) -> Extractor:
+    return load_extractor(
+        get_protocol(protocol),
+        device=options.device,
+        backend=options.backend,
+        weights=options.weights,
+        allow_unverified=options.allow_unverified_weights,
+        offline=options.offline,
+        progress=progress,
+        warn=warn,
+    )
 
 
 def run_pass(engine: Engine, source: ImageSource, use: Sequence[int], wanted: Wanted) -> Extraction:
@@ -245,15 +249,5 @@ def make_reference(
 
     Raises UsageError where the images cannot be used, GanbenchError where weights are missing.
     """
-    protocol = get_protocol(options.protocol)
-    extractor = load_extractor(
-        protocol,
-        device=options.device,
-        backend=options.backend,
-        weights=options.weights,
-        allow_unverified=options.allow_unverified_weights,
-        offline=options.offline,
-        progress=progress,
-        warn=warn,
-    )
+    extractor = _network(options.protocol, options, progress=progress, warn=warn)
     return build_from(source, name, split, extractor, options=options, progress=progress, warn=warn)

@@ -12,7 +12,6 @@ from ganbench.features.reference_files import load, save
 from ganbench.features.references import Origin, Reference, build_reference
 from ganbench.features.stats import Features, Moments
 from ganbench.images.source import ImageSource
-from ganbench.places import shipped_references
 from ganbench.protocol import get_protocol
 
 WIDTH = 2048  # of Inception
@@ -202,8 +201,6 @@ def test_make_from_a_dataset(asked: list[tuple[str, str, str | None, Options]]) 
 def test_make_refuses_what_would_never_be_used(
     asked: list[tuple[str, str, str | None, Options]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if not (shipped_references() / "digits-train-embedded.json").exists():
-        pytest.skip("this checkout has no shipped statistics yet")
     assert main(["ref", "make", "digits", "--from", "digits:test"]) == 2
     assert "shipped ones come first" in capsys.readouterr().err
 
