@@ -22,7 +22,8 @@ class Score:
     Attributes:
         value: the number, or None where it could not be computed; `reason` then says why.
         stderr: its standard error under resampling of the fakes, where the metric has one.
-        ci95: the 95 % interval of the sampling noise of the fakes at this n.
+        ci95: the 95 % interval of the sampling noise of the fakes at this n. An interval without width only says
+            that no spread was seen, as where every value is 0: there is none then.
         bias_estimate: how much of `value` is estimated to come from n being finite.
         reason: why `value` is None, and what would enable it.
         details: further numbers of this metric by name, such as the spread over KID's subsets.
@@ -40,11 +41,17 @@ class Score:
             why = self.reason or f"the computation gave {self.value}"
             object.__setattr__(self, "value", None)
             object.__setattr__(self, "reason", why)
+        if self.ci95 is not None and _no_wider_than_rounding(self.ci95):
+            object.__setattr__(self, "ci95", None)
 
     def __float__(self) -> float:
         if self.value is None:
             raise ValueError(f"there is no value: {self.reason}")
         return self.value
+
+
+def _no_wider_than_rounding(interval: tuple[float, float]) -> bool:
+    return interval[1] - interval[0] <= 1e-9 * max(abs(interval[0]), abs(interval[1]))
 
 
 @dataclass(frozen=True, kw_only=True)

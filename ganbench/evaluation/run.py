@@ -209,7 +209,7 @@ def finish(engine: Engine, extraction: Extraction, *, name: str) -> Outcome:
         metrics=scores,
         warnings=cautions(extraction, reference, protocol, d=engine.extractor.heads[protocol.head]),
         timings=clock.seconds,
-        environment=environment(engine.extractor),
+        environment={**environment(engine.extractor), "seed": engine.options.seed},
         command=engine.options.command,
     )
     _check_some(result.metrics)

@@ -90,14 +90,9 @@ def _result(
         params=metric.params(),
         n_fake=fake.n,
         n_real=n_real,
-        ci95=_with_width(score.ci95),
+        ci95=score.ci95,
         stderr=score.stderr,
         bias_estimate=score.bias_estimate,
         reason=score.reason,
         details=dict(score.details),
     )
-
-
-def _with_width(interval: tuple[float, float] | None) -> tuple[float, float] | None:
-    """An interval without width only says that no spread was seen, as where every value is 0: there is none."""
-    return None if interval is None or interval[0] == interval[1] else interval

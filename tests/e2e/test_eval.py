@@ -122,6 +122,7 @@ def test_the_schema(base: Any) -> None:
     assert all(isinstance(seconds, float | int) and seconds >= 0 for seconds in base["timings"].values())
     assert base["timings"]
     assert base["environment"]["device"] == "cpu"
+    assert base["environment"]["seed"] == 2020
     assert base["environment"]["versions"]["ganbench"]
     assert isinstance(base["command"], str)
     assert all(map(math.isfinite, numbers(base)))

@@ -95,6 +95,13 @@ def test_a_score_is_never_nan() -> None:
         float(Score(None, reason="it needs features"))
 
 
+def test_an_interval_without_width_is_none() -> None:
+    assert Score(0.0, ci95=(0.0, 0.0)).ci95 is None
+    assert Score(0.2, ci95=(0.19999999999999993, 0.19999999999999998)).ci95 is None
+    assert Score(0.2, ci95=(0.1999, 0.2001)).ci95 == (0.1999, 0.2001)
+    assert Score(1e-12, ci95=(-1e-12, 3e-12)).ci95 == (-1e-12, 3e-12)
+
+
 def test_a_result_survives_json() -> None:
     metric = MetricResult(value=1.0, label="FD", direction="lower", params={"k": 3}, n_fake=5, n_real=7, ci95=(0.5, 2))
     null = MetricResult(value=None, label="KD", direction="lower", params={}, n_fake=5, n_real=None, reason="why")
