@@ -207,8 +207,12 @@ def _same_samples(results: Sequence[Named]) -> list[str]:
     seen: dict[str, str] = {}
     found = []
     for name, result in results:
-        other = seen.setdefault(result.samples.fingerprint, name)
-        if other != name:
+        other = seen.get(result.samples.fingerprint)
+        if other is None:
+            seen[result.samples.fingerprint] = name
+        elif other == name:
+            found.append(f"{name} is given twice.")
+        else:
             found.append(f"{other} and {name} are about the very same images.")
     return found
 

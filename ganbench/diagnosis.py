@@ -54,7 +54,8 @@ def _references() -> dict[str, str]:
     for each in local(warn=damaged.append):
         name, split, protocol = each.record.name, each.record.split, each.record.protocol[0]
         images = "unknown number of" if each.record.n is None else f"{each.record.n:,}"
-        found[f"{name}:{split} ({protocol})"] = f"{images} images, {each.path}"
+        # Shipped ones come first and are the ones used; a copy in the store must not hide them here.
+        found.setdefault(f"{name}:{split} ({protocol})", f"{images} images, {each.path}")
     return found | {f"damaged {i}": message for i, message in enumerate(damaged, 1)}
 
 

@@ -109,6 +109,7 @@ class Registry(Generic[T]):
 
 def unknown(kind: str, name: str, names: list[str]) -> UsageError:
     """The error for a name that is not there: the nearest one, and the list."""
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    guess = f" Did you mean {close[0]!r}?" if close else ""
+    spelt = {each.lower(): each for each in names}
+    close = difflib.get_close_matches(name.lower(), spelt, n=1, cutoff=0.5)
+    guess = f" Did you mean {spelt[close[0]]!r}?" if close else ""
     return UsageError(f"Unknown {kind} {name!r}.{guess} There are: {', '.join(names) or 'none'}.")

@@ -1,8 +1,10 @@
 """The tables of the documents, made from the registries, the protocols, the metrics and the shipped side-cars."""
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from ganbench.evaluation.options import DEFAULT_METRICS
 from ganbench.features.published_stats import PUBLISHED
@@ -14,6 +16,7 @@ from ganbench.metrics._registry import METRICS
 from ganbench.places import shipped_references
 from ganbench.protocol import get_protocol, protocol_names
 
+INSTALL_SIZE = Path(__file__).resolve().parent.parent / "docs" / "records" / "install-size.json"
 ARROWS = {"lower": "↓", "higher": "↑"}
 RESIZES = {
     "tf1-bilinear": "bilinear as in TensorFlow 1 (corners at 0, no antialiasing)",
@@ -156,6 +159,18 @@ def licences() -> str:
     return markdown(["what", "how it comes", "licence"], rows)
 
 
+def install_size() -> str:
+    """How large the torch that pip picked was, from the record of `measure_install.py`."""
+    record = json.loads(INSTALL_SIZE.read_text(encoding="utf-8"))
+    row = [
+        f"torch {record['torch']} and torchvision {record['torchvision']}, with all that they require",
+        str(record["packages"]),
+        f"{record['bytes'] / 1e9:.1f} GB",
+        f"{record['system']} {record['machine']}, Python {record['python']}",
+    ]
+    return markdown(["installed", "packages", "size", "on"], [row])
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "protocols": protocols,
     "protocol-summaries": protocol_summaries,
@@ -165,4 +180,5 @@ TABLES: dict[str, Callable[[], str]] = {
     "references": references,
     "published": published,
     "licences": licences,
+    "install-size": install_size,
 }

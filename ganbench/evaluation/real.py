@@ -12,7 +12,7 @@ from ganbench.evaluation.options import Options
 from ganbench.evaluation.scoring import wanted_of_reals
 from ganbench.features.extract import Extraction, Wanted, extract
 from ganbench.features.factors import FactorCache
-from ganbench.features.foreign_stats import is_statistics, read_foreign
+from ganbench.features.foreign_stats import is_statistics, read_foreign, unnamed_protocol
 from ganbench.features.loading import Extractor
 from ganbench.features.reference_names import auto_protocol, check_name, looks_like_path
 from ganbench.features.reference_search import at_hand, check_protocol_of, resolve
@@ -117,10 +117,7 @@ def _statistics(path: Path, options: Options) -> Found:
     # Read at once: its errors must come before any work, and before any download of weights.
     stated = read_foreign(path)
     if options.protocol == "auto" and stated.protocol_name is None:
-        raise UsageError(
-            f"{path} holds mu and sigma and does not say which network and resize made them. Name them with "
-            "--protocol: tf (TTUR, ADM, EDM, torch-fidelity), pytorch (pytorch-fid) or clean (clean-fid)."
-        )
+        raise unnamed_protocol(path)
     name = options.protocol if options.protocol != "auto" else str(stated.protocol_name)
     if options.weights is None:
         stated.check_protocol(get_protocol(name))

@@ -143,7 +143,8 @@ def prepare(
 
 
 def _network(protocol: str, options: Options, *, progress: Progress, warn: Warn) -> Extractor:
-    return load_extractor(
+    progress("network", 0, 1)
+    extractor = load_extractor(
         get_protocol(protocol),
         device=options.device,
         backend=options.backend,
@@ -153,6 +154,8 @@ def _network(protocol: str, options: Options, *, progress: Progress, warn: Warn)
         progress=progress,
         warn=warn,
     )
+    progress("network", 1, 1)
+    return extractor
 
 
 def run_pass(engine: Engine, source: ImageSource, use: Sequence[int], wanted: Wanted) -> Extraction:
@@ -190,6 +193,7 @@ def finish(engine: Engine, extraction: Extraction, *, name: str) -> Outcome:
             real=reference.heads,
             protocol=protocol,
             real_name=engine.real.label,
+            progress=engine.progress,
         )
     clock.seconds |= {f"metric {metric}": value for metric, value in seconds.items()}
     with clock.stage("pictures"):

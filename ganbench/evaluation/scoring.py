@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from ganbench.features.extract import Wanted
 from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, TooFewImages
+from ganbench.progress import Progress, silent
 from ganbench.protocol import Protocol
 from ganbench.results import MetricResult, Score
 
@@ -41,6 +42,7 @@ def compute(
     real: Mapping[str, Features],
     protocol: Protocol,
     real_name: str,
+    progress: Progress = silent,
 ) -> tuple[dict[str, MetricResult], dict[str, float]]:
     """The results by key, and the seconds that each metric took.
 
@@ -48,7 +50,8 @@ def compute(
     """
     results: dict[str, MetricResult] = {}
     seconds: dict[str, float] = {}
-    for name, metric in metrics.items():
+    for done, (name, metric) in enumerate(metrics.items()):
+        progress("metrics", done, len(metrics))
         start = time.perf_counter()
         head = head_of(metric, protocol)
         fakes, reals = fake[head], real.get(head)
@@ -56,6 +59,7 @@ def compute(
         for key, score in scores.items():
             results[key] = _result(key, score, metric, protocol=protocol, fake=fakes, real=reals)
         seconds[name] = round(time.perf_counter() - start, 4)
+    progress("metrics", len(metrics), len(metrics))
     return results, seconds
 
 

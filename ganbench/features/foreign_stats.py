@@ -48,11 +48,17 @@ def open_statistics(
     """
     reference = read_foreign(path, head=protocol.head, n=n, factors=FactorCache(warn=warn))
     if reference.protocol_fingerprint is None and not explicit:
-        raise UsageError(
-            f"{path} holds mu and sigma and does not say which network and resize made them. Name them with "
-            "--protocol: tf (TTUR, ADM, EDM, torch-fidelity), pytorch (pytorch-fid) or clean (clean-fid)."
-        )
+        raise unnamed_protocol(path)
     return reference.check_protocol(protocol)
+
+
+def unnamed_protocol(path: Path) -> UsageError:
+    """The error for statistics that do not say how they were made."""
+    return UsageError(
+        f"{path} holds mu and sigma and does not say which network and resize made them. Name them with --protocol: "
+        "tf (TTUR, ADM, EDM, torch-fidelity), pytorch (pytorch-fid), clean (clean-fid), or the one that "
+        "`ganbench ref export` told when it wrote them."
+    )
 
 
 def read_foreign(path: Path, *, factors: Factors = root, head: str = "pool", n: int | None = None) -> Reference:

@@ -104,7 +104,7 @@ def test_evaluate_takes_opened_sources(base: ganbench.Report, alike: Run) -> Non
         fake=fake, real=real, metrics="fid", progress=lambda stage, done, total: told.append(stage), **SETTINGS
     )
     alike(values(report), {"frechet_distance": base["frechet_distance"].value})
-    assert {"reference", "samples"} <= set(told)
+    assert {"network", "reference", "samples", "metrics"} <= set(told)
 
 
 def test_evaluate_with_the_default_metrics_and_a_name(images: U8) -> None:

@@ -58,6 +58,11 @@ def test_text_names_what_is_shared_and_what_is_to_know(make_result):
     assert "b and c are about the very same images." in text
 
 
+def test_a_file_that_is_given_twice_is_said_to_be(make_result):
+    text = str(compare([("a.json", make_result()), ("a.json", make_result())]))
+    assert "a.json is given twice." in text
+
+
 def test_protocols_that_differ_are_refused_with_both_and_their_fields(make_result):
     a, b = make_result(), make_result(protocol="clean")
     message = refusal(a, b)

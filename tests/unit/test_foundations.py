@@ -56,6 +56,7 @@ def test_canonical_digest_ignores_the_order_of_keys_only() -> None:
 
 def test_unknown_names_get_the_nearest_one() -> None:
     assert "Did you mean 'fid'?" in str(unknown("metric", "fidd", ["kid", "fid"]))
+    assert "Did you mean 'fid'?" in str(unknown("metric", "FID", ["kid", "fid"]))
     assert "Did you mean" not in str(unknown("metric", "zzz", ["kid", "fid"]))
     with pytest.raises(UsageError, match="Did you mean 'clean'"):
         get_protocol("claen")

@@ -41,8 +41,9 @@ def clean_name(name: str, archive: str) -> str:
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or "\\" in name or _DRIVE.match(name) or ".." in parts:
         raise BadInput(
-            f"{archive} has an entry named {name!r}, which climbs out of the archive's folder; wanted plain relative "
-            f"names such as 'cat/0001.png'. Do not trust this file; pack the images again."
+            f"{archive} has an entry named {name!r}, which climbs out of the archive's folder, or would on some "
+            f"systems; wanted plain relative names such as 'cat/0001.png'. Do not trust this file, or, where you know "
+            f"its maker, pack the images again with forward slashes."
         )
     return "" if any(is_hidden(part) for part in parts) else "/".join(parts)
 
