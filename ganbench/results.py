@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -27,6 +27,8 @@ class Score:
         bias_estimate: how much of `value` is estimated to come from n being finite.
         reason: why `value` is None, and what would enable it.
         details: further numbers of this metric by name, such as the spread over KID's subsets.
+        series: columns of numbers, all of one length, where one number does not say it: a curve, a histogram, a
+            list of pairs to look at.
     """
 
     value: float | None
@@ -35,6 +37,7 @@ class Score:
     bias_estimate: float | None = None
     reason: str | None = None
     details: Mapping[str, float] = field(default_factory=dict)
+    series: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.value is None or not math.isfinite(self.value):
@@ -69,6 +72,7 @@ class MetricResult:
     bias_estimate: float | None = None
     reason: str | None = None
     details: dict[str, float] = field(default_factory=dict)
+    series: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganbench.errors import BadInput
+
+if TYPE_CHECKING:
+    from ganbench.features.image_set import ImageSet
 
 F64 = NDArray[np.float64]
 F32 = NDArray[np.float32]
@@ -156,10 +160,14 @@ class Features:
         factor: float64 (d, r) with cov = factor @ factor.T, columns by ascending length, where it has been
             computed before.
         seed: decides the random parts where `groups` are to be made from `values`.
+        labels: int64 (m,), the class of each row, >= 0, where classes are known.
+        positions: int64 (m,), where in its source the image of each row stands; 0..m-1 where None.
+        images: the images themselves, in the order of the rows; without `values` and `moments` nothing else is known.
+        held_out: the same of further real images, which the generator has not been trained on.
 
     Raises:
-        BadInput: the features are not a finite float array of two dimensions with at least two rows, or the
-            moments are not finite or of the wrong shapes.
+        BadInput: the features are not a finite float array of two dimensions with at least two rows, the
+            moments are not finite or of the wrong shapes, or there are not as many labels as rows.
     """
 
     def __init__(
@@ -171,21 +179,34 @@ class Features:
         neighbours: F64 | None = None,
         factor: F64 | None = None,
         seed: int = 2020,
+        labels: NDArray[np.integer] | None = None,
+        positions: NDArray[np.int64] | None = None,
+        images: "ImageSet | None" = None,
+        held_out: "Features | None" = None,
     ) -> None:
-        assert values is not None or moments is not None
+        assert values is not None or moments is not None or images is not None
         self.values = None if values is None else checked(values)
         self._moments = None if moments is None else checked_moments(moments)
         self._groups, self._factor = groups, factor
         self.neighbours = neighbours
         self.seed = seed
+        self.images, self.held_out = images, held_out
+        self.labels = None if labels is None else checked_labels(labels, rows=self._rows)
+        self.positions = positions
+
+    @property
+    def _rows(self) -> int | None:
+        if self.values is not None:
+            return len(self.values)
+        return None if self.images is None else len(self.images)
 
     @property
     def n(self) -> int:
         """Number of images behind the moments."""
         if self._moments is not None:
             return self._moments.n
-        assert self.values is not None
-        return len(self.values)
+        assert self._rows is not None
+        return self._rows
 
     @property
     def d(self) -> int:
@@ -246,6 +267,17 @@ def checked(values: NDArray[np.floating]) -> NDArray[np.floating]:
     for start in range(0, len(values), _BLOCK):
         _refuse_extremes("features", values[start : start + _BLOCK])
     return values
+
+
+def checked_labels(labels: NDArray[np.integer], *, rows: int | None) -> NDArray[np.int64]:
+    """Returns `labels` as int64 if they are whole numbers >= 0, one for each row. Raises BadInput else."""
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise BadInput(f"Labels must be whole numbers of shape (n,); found {labels.dtype} of shape {labels.shape}.")
+    if rows is not None and len(labels) != rows:
+        raise BadInput(f"Found {len(labels)} labels for {rows} images; wanted one for each, in their order.")
+    if len(labels) and labels.min() < 0:
+        raise BadInput(f"Found the label {labels.min()}; classes are numbered from 0.")
+    return labels.astype(np.int64)
 
 
 def checked_moments(moments: Moments) -> Moments:

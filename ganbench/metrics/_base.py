@@ -9,24 +9,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganbench.errors import BadInput, UsageError
+from ganbench.features.image_set import ImageSet
 from ganbench.features.stats import Features
 from ganbench.results import Direction, Score
 
-Need = Literal["values", "moments", "nothing"]
+# "optional": moments, where there are any.
+Need = Literal["values", "moments", "images", "optional", "nothing"]
+Side = Literal["fake", "real"]
+Head = Literal["features", "logits", "spatial", "classes", "images", "steps"]
 
 
 @dataclass(frozen=True)
 class Metric(ABC):
     """One metric: a frozen dataclass whose fields are its parameters.
 
-    Class attributes say what the harness asks: the keys it yields with their direction, the head it reads
-    ("features" or "logits" of the protocol), and what it needs of the fakes and of the reference.
+    Class attributes say what the harness asks.
+
+    Attributes:
+        keys: what it yields, with the direction of better.
+        head: what it reads: the protocol's features or logits, the network's spatial features, the logits of the
+            classifier of the reference's dataset, the images themselves, or the steps of a path in latent space.
+        needs_fake, needs_real: how much of that, of the fakes and of the reference.
+        labels_of: the sides whose classes it needs.
+        needs_held_out: it also needs the same of real images that the generator was not trained on.
+        costs: what it takes beyond arithmetic, such as "training"; such a metric is computed only when named.
     """
 
     keys: ClassVar[Mapping[str, Direction]]
-    head: ClassVar[Literal["features", "logits"]] = "features"
+    head: ClassVar[Head] = "features"
     needs_fake: ClassVar[Need] = "values"
     needs_real: ClassVar[Need] = "values"
+    labels_of: ClassVar[tuple[Side, ...]] = ()
+    needs_held_out: ClassVar[bool] = False
+    costs: ClassVar[str] = ""
 
     @abstractmethod
     def compute(self, *, fake: Features, real: Features | None) -> Mapping[str, Score]:
@@ -73,3 +88,26 @@ def values_of(features: Features, side: str) -> NDArray[np.floating]:
             f"This metric needs the features of {side}, and only their moments are known. Give the features themselves."
         )
     return features.values
+
+
+def images_of(features: Features, side: str) -> ImageSet:
+    """The images themselves. Raises UsageError where they are not at hand."""
+    if features.images is None:
+        raise UsageError(f"This metric looks at the images of {side}, and they are not at hand. Give uint8 images.")
+    return features.images
+
+
+def labels_of(features: Features, side: str) -> NDArray[np.int64]:
+    """The class of each row, int64 (m,). Raises UsageError where the classes are not known."""
+    if features.labels is None:
+        raise UsageError(f"This metric needs the classes of {side}, and they are not known. Give {side}_labels=.")
+    return features.labels
+
+
+def held_out_of(real: Features) -> Features:
+    """What is known of the real images kept from the generator. Raises UsageError where there are none."""
+    if real.held_out is None:
+        raise UsageError(
+            "This metric needs real images that the generator was not trained on, and there are none. Give test=."
+        )
+    return real.held_out

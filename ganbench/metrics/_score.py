@@ -7,13 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganbench.errors import BadInput, UsageError
+from ganbench.features.image_set import ImageArray
 from ganbench.features.stats import Features, Moments
 from ganbench.metrics._base import Metric, Need
 from ganbench.metrics._registry import METRICS
 from ganbench.results import Score
 
 
-def score(name: str, *, fake: Any, real: Any = None, **params: Any) -> dict[str, Score]:
+def score(
+    name: str,
+    *,
+    fake: Any,
+    real: Any = None,
+    test: Any = None,
+    fake_labels: Any = None,
+    real_labels: Any = None,
+    test_labels: Any = None,
+    **params: Any,
+) -> dict[str, Score]:
     """Scores features with one metric.
 
         ganbench.score("fid", fake=X, real=Y)["frechet_distance"].value
@@ -22,8 +33,11 @@ def score(name: str, *, fake: Any, real: Any = None, **params: Any) -> dict[str,
     Args:
         name: a metric, as `ganbench list metrics` names it.
         fake: features of the generated images, (n, d): a NumPy array or torch tensor of floats, on any device, whose
-            precision is kept; `Moments` where the metric needs no more. The logits for `inception_score`.
+            precision is kept; `Moments` where the metric needs no more. The logits for `inception_score`; uint8
+            images (n, 3, h, w) for metrics that look at pixels.
         real: the same of the real images; None where the metric looks at none.
+        test: the same of real images that the generator was not trained on, where the metric asks for them.
+        fake_labels, real_labels, test_labels: the class of each image, whole numbers (n,), where the metric asks.
         params: the metric's parameters.
 
     Returns:
@@ -34,12 +48,16 @@ def score(name: str, *, fake: Any, real: Any = None, **params: Any) -> dict[str,
         BadInput: the features are not finite floats of shape (n, d), n >= 2, or their widths differ.
     """
     metric = _build(name, params)
-    return dict(
-        metric.compute(
-            fake=_features(fake, name=name, side="fake", need=metric.needs_fake),
-            real=_real(real, name=name, metric=metric),
-        )
+    held_out = None
+    if metric.needs_held_out:
+        if test is None:
+            raise UsageError(f"{name} needs real images that the generator was not trained on: give them as test=.")
+        held_out = _features(test, name=name, side="test", need=metric.needs_real, labels=test_labels)
+    found = metric.compute(
+        fake=_features(fake, name=name, side="fake", need=metric.needs_fake, labels=fake_labels),
+        real=_real(real, name=name, metric=metric, labels=real_labels, held_out=held_out),
     )
+    return dict(found)
 
 
 def _build(name: str, params: dict[str, Any]) -> Metric:
@@ -51,27 +69,35 @@ def _build(name: str, params: dict[str, Any]) -> Metric:
     return kind(**params)
 
 
-def _real(real: Any, *, name: str, metric: Metric) -> Features | None:
+def _real(real: Any, *, name: str, metric: Metric, labels: Any, held_out: Features | None) -> Features | None:
     if metric.needs_real == "nothing":
         return None
     if real is None:
+        if metric.needs_real == "optional":
+            return None
         raise UsageError(f"{name} compares with real images, and real= is missing. Give their features as real=.")
-    return _features(real, name=name, side="real", need=metric.needs_real)
+    return _features(real, name=name, side="real", need=metric.needs_real, labels=labels, held_out=held_out)
 
 
-def _features(given: Any, *, name: str, side: str, need: Need) -> Features:
+def _features(
+    given: Any, *, name: str, side: str, need: Need, labels: Any = None, held_out: Features | None = None
+) -> Features:
     if isinstance(given, Features):
         return given
+    classes = None if labels is None else np.asarray(labels.cpu() if hasattr(labels, "cpu") else labels)
     if isinstance(given, Moments):
-        if need == "values":
+        if need in ("values", "images"):
             raise UsageError(
                 f"{name} needs the features of {side}, and Moments were given. Give an (n, d) array as {side}=."
             )
         return Features(moments=given)
-    return Features(_array(given, side))
+    array = _array(given, side)
+    if need == "images":
+        return Features(images=ImageArray(array), labels=classes, held_out=held_out)
+    return Features(array, labels=classes, held_out=held_out)
 
 
-def _array(given: Any, side: str) -> NDArray[np.floating]:
+def _array(given: Any, side: str) -> NDArray[Any]:
     """The array behind a NumPy array or a tensor of any device; bfloat16, which NumPy lacks, as float32."""
     if hasattr(given, "detach"):
         tensor = given.detach().cpu()
