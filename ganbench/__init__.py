@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ganbench.errors import GanbenchError
     from ganbench.features.stats import Moments
     from ganbench.images.source import open_images
+    from ganbench.latent import interpolation_smoothness, perceptual_path_length
     from ganbench.report import Report
     from ganbench.results import Score
 
@@ -21,6 +22,8 @@ _HOMES = {
     "score": "ganbench.api",
     "Evaluator": "ganbench.api",
     "open_images": "ganbench.images.source",
+    "interpolation_smoothness": "ganbench.latent",
+    "perceptual_path_length": "ganbench.latent",
     "Report": "ganbench.report",
     "Moments": "ganbench.features.stats",
     "Score": "ganbench.results",
@@ -35,7 +38,9 @@ __all__ = [
     "Score",
     "__version__",
     "evaluate",
+    "interpolation_smoothness",
     "open_images",
+    "perceptual_path_length",
     "score",
 ]
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganbench.errors import BadInput, UsageError
-from ganbench.evaluation.options import SEED, Options, metric_names
-from ganbench.evaluation.run import Clock, Engine, finish, prepare
+from ganbench.evaluation.clock import Clock
+from ganbench.evaluation.options import SEED, Options, is_all, metric_names
+from ganbench.evaluation.run import Engine, Samples, finish, open_ones, prepare
 from ganbench.evaluation.run import evaluate as _evaluate
 from ganbench.evaluation.scoring import wanted_of_fakes
 from ganbench.features.extract import Pass
@@ -32,6 +33,8 @@ def evaluate(
     protocol: str = "auto",
     num: int | None = None,
     seed: int = SEED,
+    labels: str | Path | None = None,
+    ref_test: str | Path | None = None,
     device: str = "auto",
     backend: str = "auto",
     batch_size: int | None = None,
@@ -53,6 +56,9 @@ def evaluate(
         protocol: "auto" is decided by the reference alone.
         num: use only so many samples, drawn with `seed`.
         seed: of every random choice.
+        labels: a file with the classes of the samples (.csv, .txt, .npy, .npz), for the metrics that ask for them.
+        ref_test: real images that the generator was not trained on, named as `real` is; by default the test split
+            of the reference's dataset.
         device: auto, cpu, cuda, cuda:N or mps.
         backend: auto, torch, compile or openvino.
         batch_size: images per network call; changes speed and memory only.
@@ -61,7 +67,7 @@ def evaluate(
         on_bad_image: "skip" leaves out images that cannot be read.
         value_range: what float arrays hold, (0, 1), (-1, 1) or (0, 255).
         offline: use no network.
-        cache: False ignores stored statistics and makes them again.
+        cache: False ignores stored features, scores and statistics, and makes them again.
         progress: called with (stage, done, total).
         warn: called with messages that change no number.
 
@@ -75,9 +81,12 @@ def evaluate(
     """
     options = Options(
         metrics=metric_names(metrics),
+        everything=is_all(metrics),
         protocol=protocol,
         num=num,
         seed=seed,
+        labels=Path(labels) if labels else None,
+        ref_test=ref_test,
         device=device,
         backend=backend,
         batch_size=batch_size,
@@ -126,6 +135,7 @@ class Evaluator:
         self._real = real
         self._options = Options(
             metrics=metric_names(metrics),
+            everything=is_all(metrics),
             protocol=protocol,
             seed=seed,
             device=device,
@@ -160,9 +170,9 @@ class Evaluator:
         if self._engine is None:
             self._engine = prepare(self._real, options=self._options, progress=silent, warn=unheard, clock=Clock())
         if self._pass is None:
-            engine = self._engine
-            wanted = wanted_of_fakes(list(engine.metrics.values()), engine.protocol, seed=self._options.seed)
-            self._pass = Pass(engine.extractor, wanted)
+            network, metrics = self._engine.network, open_ones(self._engine)
+            wanted = wanted_of_fakes(metrics, network.protocol, network.heads, seed=self._options.seed)
+            self._pass = Pass(network, wanted)
         return self._pass
 
     def compute(self) -> Report:
@@ -172,7 +182,14 @@ class Evaluator:
         """
         if self._engine is None or self._pass is None:
             raise UsageError("compute was called before any update. Give images with update(images) first.")
-        outcome = finish(self._engine, self._pass.finish("the images given to update", final=False), name="memory")
+        extraction = self._pass.finish("the images given to update", final=False)
+        samples = Samples(
+            name="memory",
+            extraction=extraction,
+            heads=extraction.features,
+            environment=self._engine.network.environment(),
+        )
+        outcome = finish(self._engine, samples)
         return Report(outcome.result, outcome.gallery)
 
     def reset(self) -> None:

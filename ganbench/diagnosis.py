@@ -5,6 +5,7 @@ import shutil
 from ganbench.features.devices import describe
 from ganbench.features.reference_names import local
 from ganbench.features.registries import BACKENDS, EXTRACTORS
+from ganbench.features.store import FeatureStore, limit
 from ganbench.features.weights import search
 from ganbench.images.datasets._base import DATASETS
 from ganbench.places import data_folders, home, shipped_references
@@ -76,4 +77,10 @@ def _places() -> dict[str, str]:
         "GANBENCH_HOME": f"{folder} ({size / 1e6:,.0f} MB used, {shutil.disk_usage(existing).free / 1e9:,.0f} GB free)",
         "datasets": ", ".join(str(path) for path in data_folders()),
         "shipped references": str(shipped_references()),
+        "stored features": _stored_features(),
     }
+
+
+def _stored_features() -> str:
+    entries, size = FeatureStore().usage()
+    return f"{entries} evaluations, {size / 1e6:,.0f} MB of at most {limit() / 1e6:,.0f} MB (GANBENCH_STORE_LIMIT)"

@@ -2,7 +2,8 @@
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ganbench.results import Direction, MetricResult, ReferenceInfo
 
@@ -76,13 +77,21 @@ def interval_of(metric: MetricResult) -> str:
 
 def bias_sentence(metric: MetricResult) -> str:
     """What the finite number of samples adds to the value, in one sentence; "" where that is not estimated."""
-    if metric.value is None or metric.bias_estimate is None:
+    if metric.value is None or metric.bias_estimate is None or abs(metric.bias_estimate) < 1e-12:
         return ""
     extra = number(metric.bias_estimate, metric.ci95)
-    return (
-        f"The interval is the sampling noise at {count(metric.n_fake)} samples; at that number this distance reads "
-        f"about {extra} higher than with unlimited samples."
-    )
+    higher = f"this distance reads about {extra} higher than with unlimited samples."
+    if metric.ci95 is None:
+        return f"At {count(metric.n_fake)} samples {higher}"
+    return f"The interval is the sampling noise at {count(metric.n_fake)} samples; at that number {higher}"
+
+
+def perfect_sentence(metric: MetricResult) -> str:
+    """What a perfect sampler of as many scores, in one sentence; "" where that is not known."""
+    known = [value for name, value in metric.details.items() if name.startswith(("ceiling_", "floor_"))]
+    if metric.value is None or not known:
+        return ""
+    return f"A perfect sampler of {count(metric.n_fake)} reaches {number(known[0], None)}."
 
 
 def count(n: int | None) -> str:
@@ -93,6 +102,13 @@ def count(n: int | None) -> str:
 def images(n: int | None) -> str:
     """A number of images in words: "10,000 images"; some statistics do not say of how many they are."""
     return "unknown number of images" if n is None else f"{n:,} image{'' if n == 1 else 's'}"
+
+
+def size(n: int | None, protocol: Mapping[str, Any]) -> str:
+    """The size of a set in words: of images, or where the protocol is of points, of these."""
+    if protocol.get("name") != "points":
+        return images(n)
+    return "known by its formula" if n is None else f"{n:,} point{'' if n == 1 else 's'}"
 
 
 def reference_name(reference: ReferenceInfo) -> str:

@@ -86,6 +86,7 @@ def _environment() -> "Environment":
         "value": fmt.value_of,
         "interval": fmt.interval_of,
         "bias": fmt.bias_sentence,
+        "perfect": fmt.perfect_sentence,
         "number": fmt.number,
         "figure": fmt.figure,
         "between": fmt.interval,

@@ -1,7 +1,8 @@
 """What an evaluation hands to its user: the result with its pictures, as text, JSON or HTML."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class Report(Mapping[str, MetricResult]):
 
     Attributes:
         result: the plain values, as the JSON has them.
-        gallery: pictures for the HTML report, where there are any.
+        pictures: the pictures for the HTML report, or what gives them when they are first looked at.
 
     Example:
         >>> report = Report.from_json("result.json")  # doctest: +SKIP
@@ -43,7 +44,12 @@ class Report(Mapping[str, MetricResult]):
     """
 
     result: Result
-    gallery: Gallery | None = field(default=None)
+    pictures: Gallery | Callable[[], Gallery] | None = field(default=None)
+
+    @cached_property
+    def gallery(self) -> Gallery | None:
+        """The pictures, where there are any."""
+        return self.pictures() if callable(self.pictures) else self.pictures
 
     def __getitem__(self, key: str) -> MetricResult:
         """The result of one metric. Raises MetricKeyError, with the nearest key, where it was not computed."""
@@ -120,9 +126,11 @@ def notes(result: Result) -> list[str]:
     """What must stand beside the table: the bias of a distance, the reason for a missing value."""
     found = []
     for metric in result.metrics.values():
-        note = f"Not computed: {metric.reason}" if metric.value is None else fmt.bias_sentence(metric)
-        if note:
-            found.append(fmt.printable(f"{metric.label}: {note}"))
+        if metric.value is None:
+            said = [f"Not computed: {metric.reason}"]
+        else:
+            said = [fmt.bias_sentence(metric), fmt.perfect_sentence(metric)]
+        found += [fmt.printable(f"{metric.label}: {note}") for note in said if note]
     return found
 
 
@@ -153,8 +161,8 @@ def facts(result: Result) -> list[tuple[str, str]]:
     """What the numbers are about, by name: protocol, samples, reference, each with the start of its fingerprint."""
     samples, reference, protocol = result.samples, result.reference, result.protocol
     skipped = f", {fmt.count(samples.skipped)} skipped" if samples.skipped else ""
-    used = f"{fmt.printable(samples.source)}, {fmt.images(samples.n)}{skipped}"
-    against = f"{fmt.reference_name(result.reference)}, {fmt.images(reference.n)}"
+    used = f"{fmt.printable(samples.source)}, {fmt.size(samples.n, protocol)}{skipped}"
+    against = f"{fmt.reference_name(result.reference)}, {fmt.size(reference.n, protocol)}"
     return [
         ("protocol", f"{fmt.printable(protocol.get('name', '?'))}, {fmt.short(protocol.get('fingerprint', '?'))}"),
         ("samples", f"{used}, {fmt.short(samples.fingerprint)}"),

@@ -30,6 +30,10 @@ _RANGES = {"0,1": (0.0, 1.0), "-1,1": (-1.0, 1.0), "0,255": (0.0, 255.0)}
               "precision_recall,density_coverage.")  # fmt: skip
 @click.option("--num", type=int, metavar="N", help="Use N samples, drawn with --seed.")
 @click.option("--seed", type=int, default=2020, show_default=True, help="Of every random choice.")
+@click.option("--labels", type=click.Path(path_type=Path), metavar="FILE", help="The classes of the samples: .csv, "
+              ".txt, .npy or .npz.")  # fmt: skip
+@click.option("--ref-test", metavar="NAME:SPLIT|SOURCE", help="Real images that the model was not trained on; default: "
+              "the test split of the reference's dataset.")  # fmt: skip
 @click.option("--value-range", type=click.Choice(list(_RANGES)), help="What float arrays hold.")
 @click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="Network weights to use.")
 @click.option("--allow-unverified-weights", is_flag=True, help="Take weights with another sha256; the protocol's "
@@ -38,7 +42,8 @@ _RANGES = {"0,1": (0.0, 1.0), "-1,1": (-1.0, 1.0), "0,255": (0.0, 255.0)}
 @click.option("--backend", default="auto", show_default=True, metavar="auto|torch|compile|openvino")
 @click.option("--batch-size", type=int, metavar="N", help="Images per network call: speed and memory only.")
 @click.option("--on-bad-image", type=click.Choice(["error", "skip"]), default="error", show_default=True)
-@click.option("--no-cache", is_flag=True, help="Ignore stored statistics and make them again.")
+@click.option("--no-cache", is_flag=True, help="Ignore stored features, scores and statistics, and make them "
+              "again.")  # fmt: skip
 @click.option("--offline", is_flag=True, help="Use no network.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the result as JSON; - is stdout.")
 @click.option("--html", "html_file", type=click.Path(path_type=Path), metavar="FILE", help="Write a report with "
@@ -52,12 +57,14 @@ def eval_(samples: tuple[str, ...], reference: str, **given: Any) -> None:
     SAMPLES are scored one after the other; their JSON is a list.
     """
     from ganbench.cli.tables import print_report
-    from ganbench.evaluation.options import Options, metric_names
-    from ganbench.evaluation.plan import plan
+    from ganbench.evaluation.options import Options, is_all, metric_names
     from ganbench.files import check_writable
 
     options = Options(
         metrics=metric_names(given["metrics"]),
+        everything=is_all(given["metrics"]),
+        labels=given["labels"],
+        ref_test=given["ref_test"],
         protocol=given["protocol"],
         num=given["num"],
         seed=given["seed"],
@@ -74,7 +81,10 @@ def eval_(samples: tuple[str, ...], reference: str, **given: Any) -> None:
     )
     if given["html_file"] and len(samples) > 1:
         raise UsageError("--html takes one SAMPLES; run the command once for each.")
+    if given["labels"] and len(samples) > 1:
+        raise UsageError("--labels are those of one SAMPLES; run the command once for each.")
     if given["dry_run"]:
+        from ganbench.evaluation.plan import plan  # it imports torch, which stored results need not wait for
         from ganbench.serialize import to_json
 
         emit_json(to_json([plan(each, reference, options=options) for each in samples]), given["json_file"] or "-")

@@ -19,6 +19,7 @@ _COMMANDS = {
     "data": ("ganbench.cli.data", "Datasets: list, get, export."),
     "list": ("ganbench.cli.list", "What there is: metrics, protocols, extractors, datasets."),
     "doctor": ("ganbench.cli.doctor", "What this machine can do."),
+    "selftest": ("ganbench.cli.selftest", "Whether this machine computes right."),
     "quickstart": ("ganbench.cli.quickstart", "The main job, offline, on embedded data, in about a minute."),
 }
 

@@ -17,6 +17,9 @@ class Options:
     """The options of `ganbench eval`, under the names they have there."""
 
     metrics: tuple[str, ...] = DEFAULT_METRICS
+    everything: bool = False  # --metrics all: without those that take training or the like
+    labels: Path | None = None
+    ref_test: str | Path | None = None
     protocol: str = "auto"
     num: int | None = None
     seed: int = SEED
@@ -46,6 +49,11 @@ def _whole(name: str, value: int | None, least: int, wanted: str) -> None:
         raise UsageError(f"{name} is {value!r}; it must be a whole number.")
     if value < least:
         raise UsageError(f"{name} is {value}; {wanted}.")
+
+
+def is_all(asked: str | Sequence[str] | None) -> bool:
+    """Whether every metric is asked for: "all"."""
+    return asked == "all" or (not isinstance(asked, str) and list(asked or ()) == ["all"])
 
 
 def metric_names(asked: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
 """Pictures for the report: samples, reference images, and for some samples the reference image nearest to them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganbench.evaluation.real import Real
 from ganbench.features.extract import Extraction
+from ganbench.features.stats import Features
 from ganbench.gallery import Gallery, Pair, Picture
-from ganbench.images.source import Image
+from ganbench.images.source import Image, ImageSource
 
 SHOWN = 32
 PAIRS = 12
@@ -22,23 +23,45 @@ def choose(positions: Sequence[int], *, seed: int) -> list[int]:
     return [positions[int(i)] for i in np.sort(drawn)]
 
 
-def gallery(extraction: Extraction, real: Real, *, head: str, seed: int) -> Gallery:
-    """The pictures of one evaluation. Where the reference's images are not at hand, only those of the samples."""
-    shown = [extraction.pictures[i] for i in sorted(extraction.pictures)]
+def gallery(
+    extraction: Extraction,
+    heads: Mapping[str, Features],
+    real: Real,
+    *,
+    images: ImageSource | None,
+    head: str,
+    seed: int,
+) -> Gallery:
+    """The pictures of one evaluation. Where the reference's images are not at hand, only those of the samples.
+
+    Args:
+        extraction: the pass over the samples, which may have kept pictures.
+        heads: the features of the samples.
+        real: the reference.
+        images: the samples, for pictures that the pass did not keep.
+        head: the one whose features say what is near.
+        seed: of the choice.
+    """
+    shown = _shown(extraction, images, seed)
     if real.images is None:
         return Gallery(fake=[_picture(image) for image in shown], real=[], pairs=[])
     positions = choose(real.shown_from(), seed=seed)
     return Gallery(
         fake=[_picture(image) for image in shown],
         real=[_picture(image) for image in real.images.images(positions)],
-        pairs=_pairs(extraction, shown, real, head),
+        pairs=_pairs(extraction, shown, real, heads.get(head), head),
     )
 
 
-def _pairs(extraction: Extraction, shown: Sequence[Image], real: Real, head: str) -> list[Pair]:
+def _shown(extraction: Extraction, images: ImageSource | None, seed: int) -> list[Image]:
+    if extraction.pictures or images is None:
+        return [extraction.pictures[i] for i in sorted(extraction.pictures)]
+    return list(images.images(choose([int(i) for i in extraction.used], seed=seed)))
+
+
+def _pairs(extraction: Extraction, shown: Sequence[Image], real: Real, fake: Features | None, head: str) -> list[Pair]:
     """For the first shown samples the nearest reference image in feature space, nearest pairs first."""
-    fake, reals = extraction.features.get(head), real.reference.heads.get(head)
-    positions = real.row_positions()
+    reals, positions = real.reference.heads.get(head), real.row_positions()
     if fake is None or fake.values is None or reals is None or reals.values is None or positions is None:
         return []
     assert real.images is not None

@@ -27,5 +27,8 @@ def plan(samples: str | Path, real: str | Path, *, options: Options) -> dict[str
         "device": choose(options.device),
         "backend": options.backend,
         "seed": options.seed,
+        "labels": str(options.labels) if options.labels else None,
+        "ref_test": str(options.ref_test) if options.ref_test else None,
+        "cache": options.cache,
         "offline": options.offline,
     }

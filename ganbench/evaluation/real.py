@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.errors import BadImage, UsageError
+from ganbench.errors import BadImage, CorruptFile, UsageError
+from ganbench.evaluation.network import Network
 from ganbench.evaluation.options import Options
+from ganbench.evaluation.passes import Passes
 from ganbench.evaluation.scoring import wanted_of_reals
 from ganbench.features.extract import Extraction, Wanted, extract
 from ganbench.features.factors import FactorCache
 from ganbench.features.foreign_stats import is_statistics, read_foreign, unnamed_protocol
-from ganbench.features.loading import Extractor
 from ganbench.features.reference_names import auto_protocol, check_name, looks_like_path
-from ganbench.features.reference_search import at_hand, check_protocol_of, resolve
-from ganbench.features.references import Keep, Origin, Reference, build_reference, drawn
+from ganbench.features.reference_search import at_hand, check_protocol_of, recorded, resolve
+from ganbench.features.references import Keep, Origin, Reference, build_reference, described, drawn
 from ganbench.features.registries import EXTRACTORS
 from ganbench.images.source import ImageSource, open_images
 from ganbench.metrics._base import Metric
@@ -58,17 +59,17 @@ class Found:
 
     Attributes:
         protocol: the name of the protocol that the evaluation runs under.
-        load: gives the statistics, by reading or by making them.
+        load: gives the statistics, by reading or by making them, with what the metrics ask for.
+        facts: gives the reference without its numbers where that takes no work; else None.
         how: in words, for `--dry-run`.
+        dataset: the dataset that it is named after.
     """
 
     protocol: str
-    load: "Load"
+    load: Callable[[Passes, Mapping[str, Metric]], Real]
+    facts: Callable[[Passes], Reference | None]
     how: str
-
-
-# (network, metrics to serve, progress, warn) -> the statistics
-Load = Callable[[Extractor, Mapping[str, Metric], Progress, Warn], Real]
+    dataset: str | None = None
 
 
 def find_real(real: ImageSource | str | Path, options: Options) -> Found:
@@ -90,27 +91,33 @@ def find_real(real: ImageSource | str | Path, options: Options) -> Found:
 
 
 def _named(spec: str, options: Options) -> Found:
-    check_name(spec)
+    asked = check_name(spec)
     protocol = auto_protocol(spec) if options.protocol == "auto" else options.protocol
     if options.weights is None:  # other weights make another protocol, whose statistics are asked for later
         check_protocol_of(spec, get_protocol(protocol))
 
-    def load(extractor: Extractor, _: Mapping[str, Metric], progress: Progress, warn: Warn) -> Real:
+    def load(passes: Passes, _: Mapping[str, Metric]) -> Real:
         def build(source: ImageSource, name: str, split: str) -> Reference:
-            return build_from(source, name, split, extractor, options=options, progress=progress, warn=warn)
+            return build_from(
+                source, name, split, passes.network, options=options, progress=passes.progress, warn=passes.warn
+            )
 
         reference = resolve(
             spec,
-            extractor.protocol,
+            passes.network.protocol,
             build=build,
             offline=options.offline,
             cache=options.cache,
-            progress=progress,
-            warn=warn,
+            progress=passes.progress,
+            warn=passes.warn,
         )
         return Real(reference, spec, at_hand(reference))
 
-    return Found(protocol, load, f"the reference {spec!r}: shipped, stored, made or downloaded, in this order")
+    def facts(passes: Passes) -> Reference | None:
+        return recorded(asked, passes.network.protocol)
+
+    how = f"the reference {spec!r}: shipped, stored, made or downloaded, in this order"
+    return Found(protocol, load, facts, how, dataset=asked.name)
 
 
 def _statistics(path: Path, options: Options) -> Found:
@@ -123,12 +130,12 @@ def _statistics(path: Path, options: Options) -> Found:
         stated.check_protocol(get_protocol(name))
     _check_width(path, stated, name)
 
-    def load(extractor: Extractor, _: Mapping[str, Metric], __: Progress, warn: Warn) -> Real:
-        protocol = extractor.protocol
-        reference = read_foreign(path, factors=FactorCache(warn=warn), head=protocol.head).check_protocol(protocol)
-        return Real(reference, str(path))
+    def load(passes: Passes, _: Mapping[str, Metric]) -> Real:
+        protocol = passes.network.protocol
+        factors = FactorCache(warn=passes.warn)
+        return Real(read_foreign(path, factors=factors, head=protocol.head).check_protocol(protocol), str(path))
 
-    return Found(name, load, f"the statistics in {path}")
+    return Found(name, load, lambda _: replace(stated, heads={}), f"the statistics in {path}")
 
 
 def _check_width(path: Path, reference: Reference, name: str) -> None:
@@ -143,32 +150,92 @@ def _check_width(path: Path, reference: Reference, name: str) -> None:
 
 def _images(source: ImageSource, options: Options) -> Found:
     protocol = "tf" if options.protocol == "auto" else options.protocol
+    everything = range(len(source))
 
-    def load(extractor: Extractor, metrics: Mapping[str, Metric], progress: Progress, warn: Warn) -> Real:
-        wanted = wanted_of_reals(list(metrics.values()), extractor.protocol, seed=options.seed)
+    def load(passes: Passes, metrics: Mapping[str, Metric]) -> Real:
+        used = passes.network.protocol
+        keys = passes.keys(source, everything)
+        stored = passes.find(keys.network)
+        heads = stored.entry.heads if stored else passes.network.heads
+        wanted = wanted_of_reals(metrics, used, heads, seed=options.seed)
         if not wanted.values and not wanted.moments:  # a reference without any numbers would be none
-            wanted = replace(wanted, moments=frozenset({extractor.protocol.head}))
-        extraction = _pass(source, extractor, wanted, options=options, progress=progress, warn=warn)
+            wanted = replace(wanted, moments=frozenset({used.head}))
+        extraction, _ = passes.run(source, everything, wanted, keys=keys, stage="reference")
         reference = build_reference(
             _origin(source, source.name, None, extraction, options),
             extraction.features,
-            protocol=extractor.protocol,
+            protocol=used,
             keep=Keep(features=None),
+            labels=_labels(source, extraction),
         )
         return Real(reference, source.name, source if not extraction.skipped else None)
 
-    return Found(protocol, load, f"the {len(source)} images of {source.name}")
+    def facts(passes: Passes) -> Reference | None:
+        stored = passes.find(passes.keys(source, everything).network)
+        try:
+            known = stored.extraction(frozenset(), seed=options.seed) if stored else None
+        except CorruptFile:
+            known = None  # told when its features are read
+        if known is None:
+            return None
+        used, n = passes.network.protocol, known.n
+        origin = _origin(source, source.name, None, known, options)
+        fingerprint, info = described(origin, n, protocol=used, keep=Keep(features=None), chosen=None)
+        return Reference(source.name, None, n, used.fingerprint, {}, fingerprint, info=info)
+
+    return Found(protocol, load, facts, f"the {len(source)} images of {source.name}")
+
+
+def build_from(
+    source: ImageSource,
+    name: str,
+    split: str | None,
+    network: Network,
+    *,
+    options: Options,
+    keep: Keep | None = None,
+    progress: Progress = silent,
+    warn: Warn = unheard,
+) -> Reference:
+    """Reference statistics of images as the store keeps them.
+
+    Moments of all images at the protocol's head, the spatial one and that of the dataset's classifier; of some
+    images the features of the first and the last, and who is near to whom.
+    """
+    keep = keep or Keep()
+    protocol = network.protocol
+    rows = drawn(len(source), keep) if keep.features != 0 else None
+    heads = frozenset({protocol.head, *({"spatial", "classes"} & set(network.heads))})
+    wanted = Wanted(
+        values=heads - {"spatial"} if keep.features != 0 else frozenset(),
+        moments=heads,
+        rows=None if rows is None else frozenset(rows.tolist()),
+        seed=keep.seed,
+    )
+    extraction = _pass(source, network, wanted, options=options, progress=progress, warn=warn)
+    if rows is not None:
+        rows = rows[rows < extraction.n]  # images that were passed over leave fewer rows than were drawn
+    progress("neighbours", 0, None)
+    return build_reference(
+        _origin(source, name, split, extraction, options),
+        extraction.features,
+        protocol=protocol,
+        keep=keep,
+        indices=rows,
+        labels=_labels(source, extraction),
+        neighbours=kth_distances,
+    )
 
 
 def _pass(
-    source: ImageSource, extractor: Extractor, wanted: Wanted, *, options: Options, progress: Progress, warn: Warn
+    source: ImageSource, network: Network, wanted: Wanted, *, options: Options, progress: Progress, warn: Warn
 ) -> Extraction:
     def skipped(error: BadImage) -> None:
         warn(str(error))
 
     return extract(
         source,
-        extractor,
+        network,
         wanted,
         batch_size=options.batch_size,
         on_bad=skipped if options.on_bad_image == "skip" else None,
@@ -177,39 +244,8 @@ def _pass(
     )
 
 
-def build_from(
-    source: ImageSource,
-    name: str,
-    split: str | None,
-    extractor: Extractor,
-    *,
-    options: Options,
-    keep: Keep | None = None,
-    progress: Progress = silent,
-    warn: Warn = unheard,
-) -> Reference:
-    """Reference statistics of images as the store keeps them: moments of all, features of some, their neighbours."""
-    keep = keep or Keep()
-    head = extractor.protocol.head
-    rows = drawn(len(source), keep) if keep.features != 0 else None
-    wanted = Wanted(
-        values=frozenset({head}) if keep.features != 0 else frozenset(),
-        moments=frozenset({head}),
-        rows=None if rows is None else frozenset(rows.tolist()),
-        seed=keep.seed,
-    )
-    extraction = _pass(source, extractor, wanted, options=options, progress=progress, warn=warn)
-    if rows is not None:
-        rows = rows[rows < extraction.n]  # images that were passed over leave fewer rows than were drawn
-    progress("neighbours", 0, None)
-    return build_reference(
-        _origin(source, name, split, extraction, options),
-        extraction.features,
-        protocol=extractor.protocol,
-        keep=keep,
-        indices=rows,
-        neighbours=kth_distances,
-    )
+def _labels(source: ImageSource, extraction: Extraction) -> NDArray[np.int64] | None:
+    return None if source.labels is None else source.labels[extraction.used]
 
 
 def _origin(source: ImageSource, name: str, split: str | None, extraction: Extraction, options: Options) -> Origin:

@@ -1,66 +1,91 @@
 """One evaluation: the samples through the network once, the reference resolved, every metric scored."""
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ganbench.errors import BadImage, UsageError
+from ganbench.errors import CorruptFile, UsageError
 from ganbench.evaluation.cautions import cautions
+from ganbench.evaluation.clock import Clock
+from ganbench.evaluation.heads import Heads
+from ganbench.evaluation.keys import score_key
+from ganbench.evaluation.labels import read_labels
+from ganbench.evaluation.network import Network
 from ganbench.evaluation.options import Options
+from ganbench.evaluation.passes import Keys, Passes
 from ganbench.evaluation.pictures import choose, gallery
-from ganbench.evaluation.real import Real, build_from, find_real
-from ganbench.evaluation.scoring import compute, wanted_of_fakes
-from ganbench.features.extract import Extraction, Wanted, extract
-from ganbench.features.loading import Extractor, load_extractor
+from ganbench.evaluation.points import evaluate_points, is_distribution
+from ganbench.evaluation.real import build_from, find_real
+from ganbench.evaluation.real_side import RealSide
+from ganbench.evaluation.scoring import absent, compute, wanted_of_fakes
+from ganbench.evaluation.sides import FakeSide, Missing, check_possible
+from ganbench.features.extract import Extraction
 from ganbench.features.references import Reference
+from ganbench.features.source_images import SourceImages
+from ganbench.features.store import FeatureStore, Stored
 from ganbench.gallery import Gallery
 from ganbench.images.source import ImageSource, open_images
 from ganbench.metrics._base import Metric
 from ganbench.metrics._registry import build
 from ganbench.progress import Progress, Warn, silent, unheard
-from ganbench.protocol import Protocol, get_protocol
-from ganbench.provenance import machine, versions
 from ganbench.results import MetricResult, ReferenceInfo, Result, SampleInfo
-
-
-@dataclass
-class Clock:
-    """Seconds by stage."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Times what happens inside."""
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 4)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A result, and the pictures to look at beside it."""
+    """A result, and what gives the pictures to look at beside it."""
 
     result: Result
-    gallery: Gallery
+    gallery: Callable[[], Gallery]
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What evaluations share: the options, the protocol, the network, the reference, the metrics."""
+    """What evaluations share: the options, the network, the reference, the metrics."""
 
     options: Options
-    protocol: Protocol
-    extractor: Extractor
+    passes: Passes
     metrics: dict[str, Metric]
-    real: Real
+    real: RealSide
     progress: Progress
     warn: Warn
-    clock: Clock
+
+    @property
+    def clock(self) -> Clock:
+        """Seconds by stage."""
+        return self.passes.clock
+
+    @property
+    def network(self) -> Network:
+        """The network."""
+        return self.passes.network
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """The samples of one evaluation after their pass.
+
+    Attributes:
+        name: as the user named them.
+        extraction: what the pass tells.
+        heads: their features.
+        environment: what ran the network over them.
+        images: where they can be read again.
+        labels: their classes as the user gave them, one for each image used.
+        stored: what the store has of them.
+    """
+
+    name: str
+    extraction: Extraction
+    heads: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    images: ImageSource | None = None
+    labels: NDArray[np.int64] | None = None
+    stored: Stored | None = None
 
 
 def positions(source: ImageSource, options: Options) -> Sequence[int]:
@@ -83,6 +108,8 @@ def evaluate(
 ) -> Iterator[Outcome]:
     """Scores each of `fakes` against `real`; they share the network and the reference.
 
+    Features and scores of the same images under the same protocol come out of the store, where they are there.
+
     Args:
         fakes: the samples: sources, or paths to them. All are opened before anything is computed.
         real: the reference: a name (`cifar10`, `cifar10:test`), a path to images or statistics, or a source.
@@ -97,20 +124,48 @@ def evaluate(
         UsageError: an argument or input cannot be used (status 2).
         GanbenchError: something outside is missing or full (status 1).
     """
+    if isinstance(real, str) and is_distribution(real):
+        yield from _points(fakes, real, options, progress)
+        return
     clock = Clock()
     with clock.stage("open"):
         opened = [_opened(fake, options) for fake in fakes]
-    shared = prepare(real, options=options, progress=progress, warn=warn, clock=clock)
-    for source, use in opened:
-        engine = replace(shared, clock=Clock(dict(clock.seconds)))
-        with engine.clock.stage("samples"):
-            wanted = wanted_of_fakes(list(engine.metrics.values()), engine.protocol, seed=options.seed)
-            extraction = run_pass(engine, source, use, wanted)
-        yield finish(engine, extraction, name=source.name)
+    engine = prepare(real, options=options, progress=progress, warn=warn, clock=clock)
+    start = dict(clock.seconds)
+    for each in opened:
+        clock.seconds = dict(start)
+        yield _one(engine, each)
 
 
-def _opened(fake: ImageSource | str | Path, options: Options) -> tuple[ImageSource, Sequence[int]]:
-    """A source and the positions in it to use, its first image having been seen to decode."""
+def _points(
+    fakes: Sequence[ImageSource | str | Path], name: str, options: Options, progress: Progress
+) -> Iterator[Outcome]:
+    """Samples that are points, against a distribution that is known by its formula."""
+    for fake in fakes:
+        if isinstance(fake, ImageSource):
+            raise UsageError(f"{name} is a distribution of points, and {fake.name} holds images. Give an (n, d) array.")
+        result = evaluate_points(fake, name, options=options, progress=progress)
+        yield Outcome(result, lambda: Gallery(fake=[], real=[], pairs=[]))
+
+
+def _one(engine: Engine, opened: "_Opened") -> Outcome:
+    """One evaluation. Stored features that turn out to be damaged are made again."""
+    samples = _samples(engine, *opened)
+    try:
+        return finish(engine, samples)
+    except CorruptFile as error:
+        if not isinstance(samples.heads, Heads) or engine.passes.store is None:
+            raise
+        for folder in samples.heads.folders:
+            engine.passes.store.drop(folder, str(error))
+    return finish(engine, _samples(engine, *opened))
+
+
+_Opened = tuple[ImageSource, Sequence[int], NDArray[np.int64] | None]
+
+
+def _opened(fake: ImageSource | str | Path, options: Options) -> _Opened:
+    """A source, the positions in it to use, and all its classes; its first image having been seen to decode."""
     if not isinstance(fake, ImageSource | str | Path):
         raise UsageError(
             f"fake is a {type(fake).__name__}; wanted a path or an opened source. Images in memory go to "
@@ -119,7 +174,7 @@ def _opened(fake: ImageSource | str | Path, options: Options) -> tuple[ImageSour
     source = fake if isinstance(fake, ImageSource) else open_images(fake, value_range=options.value_range)
     use = positions(source, options)
     _look_at_first(source, use, options)
-    return source, use
+    return source, use, read_labels(options.labels, source) if options.labels else source.labels
 
 
 def _look_at_first(source: ImageSource, use: Sequence[int], options: Options) -> None:
@@ -132,76 +187,83 @@ def _look_at_first(source: ImageSource, use: Sequence[int], options: Options) ->
 def prepare(
     real: ImageSource | str | Path, *, options: Options, progress: Progress, warn: Warn, clock: Clock
 ) -> Engine:
-    """Everything that does not depend on the samples."""
+    """Everything that does not depend on the samples. Network and reference are loaded when something needs them."""
     metrics = {name: build(name, seed=options.seed) for name in options.metrics}
     found = find_real(real, options)
-    with clock.stage("network"):
-        extractor = _network(found.protocol, options, progress=progress, warn=warn)
-    with clock.stage("reference"):
-        reference = found.load(extractor, metrics, progress, warn)
-    return Engine(options, extractor.protocol, extractor, metrics, reference, progress, warn, clock)
+    network = Network(found.protocol, options, dataset=found.dataset, progress=progress, warn=warn, clock=clock)
+    store = FeatureStore(warn=warn) if options.cache else None
+    passes = Passes(network, store, options, progress, warn, clock)
+    return Engine(options, passes, metrics, RealSide(found, label_of(real), passes, metrics), progress, warn)
 
 
-def _network(protocol: str, options: Options, *, progress: Progress, warn: Warn) -> Extractor:
-    progress("network", 0, 1)
-    extractor = load_extractor(
-        get_protocol(protocol),
-        device=options.device,
-        backend=options.backend,
-        weights=options.weights,
-        allow_unverified=options.allow_unverified_weights,
-        offline=options.offline,
-        progress=progress,
-        warn=warn,
-    )
-    progress("network", 1, 1)
-    return extractor
+def label_of(real: ImageSource | str | Path) -> str:
+    """How a message names the reference."""
+    return real.name if isinstance(real, ImageSource) else str(real)
 
 
-def run_pass(engine: Engine, source: ImageSource, use: Sequence[int], wanted: Wanted) -> Extraction:
-    """The samples through the network."""
-    options = engine.options
-
-    def skipped(error: BadImage) -> None:
-        engine.warn(str(error))
-
-    wanted = Wanted(
-        values=wanted.values,
-        moments=wanted.moments,
-        pictures=frozenset(choose(use, seed=options.seed)),
-        seed=options.seed,
-    )
-    return extract(
-        source,
-        engine.extractor,
-        wanted,
-        indices=use,
-        batch_size=options.batch_size,
-        on_bad=skipped if options.on_bad_image == "skip" else None,
-        progress=engine.progress,
-        stage="samples",
+def _samples(engine: Engine, source: ImageSource, use: Sequence[int], labels: NDArray[np.int64] | None) -> Samples:
+    """The samples through the network, or out of the store."""
+    passes, seed = engine.passes, engine.options.seed
+    with engine.clock.stage("reading"):
+        keys = passes.keys(source, use)
+        stored = passes.find(keys.network)
+    with engine.clock.stage("samples"):
+        extraction = None if stored is None else _remembered(engine, stored)
+        if extraction is None or stored is None:
+            network, metrics = passes.network, open_ones(engine)
+            wanted = wanted_of_fakes(metrics, network.protocol, network.heads, seed=seed)
+            wanted = replace(wanted, pictures=frozenset(choose(use, seed=seed)))
+            extraction, found = passes.run(source, use, wanted, keys=keys, stage="samples")
+        else:
+            found = [stored, *_classes(engine, source, use, keys)]
+    main = next((each for each in found if each.folder.name == keys.network), None)
+    return Samples(
+        name=source.name,
+        extraction=extraction,
+        heads=Heads(extraction, found, seed=seed),
+        environment=main.entry.environment if main else passes.network.environment(),
+        images=source,
+        labels=None if labels is None else labels[extraction.used],
+        stored=main,
     )
 
 
-def finish(engine: Engine, extraction: Extraction, *, name: str) -> Outcome:
-    """Scores an extraction and puts the result together."""
-    reference, clock, protocol = engine.real.reference, engine.clock, engine.protocol
-    with clock.stage("metrics"):
-        scores, seconds = compute(
-            engine.metrics,
-            fake=extraction.features,
-            real=reference.heads,
-            protocol=protocol,
-            real_name=engine.real.label,
-            progress=engine.progress,
-        )
-    clock.seconds |= {f"metric {metric}": value for metric, value in seconds.items()}
-    with clock.stage("pictures"):
-        pictures = gallery(extraction, engine.real, head=protocol.head, seed=engine.options.seed)
+def _classes(engine: Engine, source: ImageSource, use: Sequence[int], keys: Keys) -> list[Stored]:
+    """The classes of samples whose features are stored: out of the store, or found now where a metric asks for them."""
+    known = engine.passes.find(keys.classifier)
+    if known is not None:
+        return [known]
+    asked = any(metric.head == "classes" or metric.predicts_labels for metric in open_ones(engine).values())
+    if keys.classifier is None or not asked:
+        return []
+    return engine.passes.classify(source, use, keys=keys, seed=engine.options.seed)
+
+
+def _remembered(engine: Engine, stored: Stored) -> Extraction | None:
+    """The pass as it was, its features to be read when they are asked for; None where it is damaged."""
+    try:
+        return stored.extraction(frozenset(), seed=engine.options.seed)
+    except CorruptFile as error:
+        assert engine.passes.store is not None
+        engine.passes.store.drop(stored.folder, str(error))
+        return None
+
+
+def open_ones(engine: Engine) -> dict[str, Metric]:
+    """The metrics that are to be computed: under "all", those without costs."""
+    return {n: m for n, m in engine.metrics.items() if not (m.costs and engine.options.everything)}
+
+
+def finish(engine: Engine, samples: Samples) -> Outcome:
+    """Scores samples and puts the result together."""
+    with engine.clock.stage("metrics"):
+        scores = _all_scores(engine, samples)
+    _check_some(scores)
+    reference, extraction, protocol = engine.real.facts, samples.extraction, engine.network.protocol
     result = Result(
         protocol=protocol.record(),
         samples=SampleInfo(
-            source=name,
+            source=samples.name,
             fingerprint=extraction.fingerprint,
             n=extraction.n,
             skipped=len(extraction.skipped),
@@ -211,13 +273,78 @@ def finish(engine: Engine, extraction: Extraction, *, name: str) -> Outcome:
             name=reference.name, split=reference.split, fingerprint=reference.fingerprint, n=reference.n
         ),
         metrics=scores,
-        warnings=cautions(extraction, reference, protocol, d=engine.extractor.heads[protocol.head]),
-        timings=clock.seconds,
-        environment={**environment(engine.extractor), "seed": engine.options.seed},
+        warnings=cautions(extraction, reference, protocol, d=_width(engine, samples)),
+        timings=dict(engine.clock.seconds),
+        environment={**samples.environment, "seed": engine.options.seed},
         command=engine.options.command,
     )
-    _check_some(result.metrics)
-    return Outcome(result, pictures)
+    return Outcome(result, lambda: _gallery(engine, samples))
+
+
+def _all_scores(engine: Engine, samples: Samples) -> dict[str, MetricResult]:
+    side = FakeSide(
+        n=samples.extraction.n,
+        heads=samples.heads,
+        images=SourceImages(samples.images, samples.extraction.used) if samples.images else None,
+        labels=samples.labels,
+        positions=samples.extraction.used,
+    )
+    found: dict[str, MetricResult] = {}
+    for done, name in enumerate(engine.metrics):
+        engine.progress("metrics", done, len(engine.metrics))
+        with engine.clock.stage(f"metric {name}"):
+            found |= _scored(engine, samples, side, name)
+    engine.progress("metrics", len(engine.metrics), len(engine.metrics))
+    return found
+
+
+def _scored(engine: Engine, samples: Samples, side: FakeSide, name: str) -> dict[str, MetricResult]:
+    """The results of one metric: out of the store, or computed and kept there. Where it cannot be, the reason."""
+    metric, protocol = engine.metrics[name], engine.network.protocol
+    try:
+        check_possible(name, metric, protocol, samples.heads)
+        if metric.costs and engine.options.everything:
+            raise Missing(f"{name} takes {metric.costs}, so it is computed where it is named: --metrics {name}")
+        key = _key(engine, samples, name)
+        known = samples.stored.score(key) if samples.stored else None
+        if known is not None:
+            return known
+        real = engine.real.of(name, metric, protocol, predicts=side.predicts)
+        found = compute(name, metric, fake=side.of(name, metric, protocol), real=real, protocol=protocol)
+    except Missing as missing:
+        return absent(metric, str(missing), protocol=protocol, n_fake=side.n)
+    if samples.stored is not None and all(each.value is not None for each in found.values()):
+        samples.stored.keep_score(key, found)
+    return found
+
+
+def _key(engine: Engine, samples: Samples, name: str) -> str:
+    metric = engine.metrics[name]
+    return score_key(
+        name,
+        metric,
+        seed=engine.options.seed,
+        reference=engine.real.facts.fingerprint,
+        held_out=engine.real.held_out(name).facts.fingerprint if metric.needs_held_out else None,
+        labels=samples.labels,
+        classifier=engine.network.classifier_identity,
+    )
+
+
+def _gallery(engine: Engine, samples: Samples) -> Gallery:
+    return gallery(
+        samples.extraction,
+        samples.heads,
+        engine.real.real,
+        images=samples.images,
+        head=engine.network.protocol.head,
+        seed=engine.options.seed,
+    )
+
+
+def _width(engine: Engine, samples: Samples) -> int:
+    head = engine.network.protocol.head
+    return samples.stored.entry.heads[head] if samples.stored else engine.network.heads[head]
 
 
 def _check_some(scores: dict[str, MetricResult]) -> None:
@@ -225,19 +352,6 @@ def _check_some(scores: dict[str, MetricResult]) -> None:
     if all(score.value is None for score in scores.values()):
         reasons = dict.fromkeys(score.reason or "" for score in scores.values())
         raise UsageError("None of the metrics could be computed. " + " ".join(reasons))
-
-
-def environment(extractor: Extractor) -> dict[str, object]:
-    """What ran it: versions, machine, device, back-end."""
-    import torch
-
-    return {
-        "versions": versions(),
-        **machine(),
-        "device": extractor.device,
-        "backend": extractor.backend,
-        "threads": torch.get_num_threads(),
-    }
 
 
 def make_reference(
@@ -253,5 +367,5 @@ def make_reference(
 
     Raises UsageError where the images cannot be used, GanbenchError where weights are missing.
     """
-    extractor = _network(options.protocol, options, progress=progress, warn=warn)
-    return build_from(source, name, split, extractor, options=options, progress=progress, warn=warn)
+    network = Network(options.protocol, options, dataset=name, progress=progress, warn=warn)
+    return build_from(source, name, split, network, options=options, progress=progress, warn=warn)

@@ -1,102 +1,91 @@
 """Metrics over features that are at hand: what they need, and their numbers."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from ganbench.evaluation.sides import Missing, check_possible, head_of
 from ganbench.features.extract import Wanted
 from ganbench.features.stats import Features
-from ganbench.metrics._base import Metric, TooFewImages
-from ganbench.progress import Progress, silent
+from ganbench.metrics._base import Metric, Need, TooFewImages
 from ganbench.protocol import Protocol
 from ganbench.results import MetricResult, Score
 
 
-def head_of(metric: Metric, protocol: Protocol) -> str:
-    """The network's head that the metric reads under this protocol."""
-    return protocol.head if metric.head == "features" else protocol.logits_head
+def wanted_of_fakes(
+    metrics: Mapping[str, Metric], protocol: Protocol, heads: Mapping[str, int], *, seed: int
+) -> Wanted:
+    """What the pass over the samples must keep. `heads`: those there are."""
+    possible = {name: metric for name, metric in metrics.items() if is_possible(name, metric, protocol, heads)}
+    wanted = _wanted({name: metric.needs_fake for name, metric in possible.items()}, possible, protocol, seed)
+    if "classes" in heads and any(m.predicts_labels and m.labels_of for m in possible.values()):
+        return Wanted(values=wanted.values | {"classes"}, moments=wanted.moments, seed=seed)
+    return wanted
 
 
-def wanted_of_fakes(metrics: Sequence[Metric], protocol: Protocol, *, seed: int) -> Wanted:
-    """What the pass over the samples must keep."""
-    return _wanted(metrics, [metric.needs_fake for metric in metrics], protocol, seed)
-
-
-def wanted_of_reals(metrics: Sequence[Metric], protocol: Protocol, *, seed: int) -> Wanted:
+def wanted_of_reals(
+    metrics: Mapping[str, Metric], protocol: Protocol, heads: Mapping[str, int], *, seed: int
+) -> Wanted:
     """What a pass over reference images must keep, where they are not among the cached ones."""
-    return _wanted(metrics, [metric.needs_real for metric in metrics], protocol, seed)
+    possible = {name: metric for name, metric in metrics.items() if is_possible(name, metric, protocol, heads)}
+    return _wanted({name: metric.needs_real for name, metric in possible.items()}, possible, protocol, seed)
 
 
-def _wanted(metrics: Sequence[Metric], needs: Sequence[str], protocol: Protocol, seed: int) -> Wanted:
-    pairs = list(zip(metrics, needs, strict=True))
+def is_possible(name: str, metric: Metric, protocol: Protocol, heads: Mapping[str, int]) -> bool:
+    """Whether the network has what the metric reads."""
+    try:
+        check_possible(name, metric, protocol, heads)
+    except Missing:
+        return False
+    return True
+
+
+def _wanted(needs: Mapping[str, Need], metrics: Mapping[str, Metric], protocol: Protocol, seed: int) -> Wanted:
+    heads = {name: head_of(metric, protocol) for name, metric in metrics.items()}
     return Wanted(
-        values=frozenset(head_of(m, protocol) for m, need in pairs if need == "values"),
-        moments=frozenset(head_of(m, protocol) for m, need in pairs if need == "moments"),
+        values=frozenset(heads[name] for name, need in needs.items() if need == "values"),
+        moments=frozenset(heads[name] for name, need in needs.items() if need == "moments"),
         seed=seed,
     )
 
 
 def compute(
-    metrics: Mapping[str, Metric],
-    *,
-    fake: Mapping[str, Features],
-    real: Mapping[str, Features],
-    protocol: Protocol,
-    real_name: str,
-    progress: Progress = silent,
-) -> tuple[dict[str, MetricResult], dict[str, float]]:
-    """The results by key, and the seconds that each metric took.
-
-    A metric whose needs the reference cannot meet gives None with a reason that names the cure.
-    """
-    results: dict[str, MetricResult] = {}
-    seconds: dict[str, float] = {}
-    for done, (name, metric) in enumerate(metrics.items()):
-        progress("metrics", done, len(metrics))
-        start = time.perf_counter()
-        head = head_of(metric, protocol)
-        fakes, reals = fake[head], real.get(head)
-        scores = _scores(name, metric, fake=fakes, real=reals, real_name=real_name)
-        for key, score in scores.items():
-            results[key] = _result(key, score, metric, protocol=protocol, fake=fakes, real=reals)
-        seconds[name] = round(time.perf_counter() - start, 4)
-    progress("metrics", len(metrics), len(metrics))
-    return results, seconds
-
-
-def _scores(name: str, metric: Metric, *, fake: Features, real: Features | None, real_name: str) -> Mapping[str, Score]:
-    if metric.needs_real == "nothing":
-        real = None
-    elif real is None or (metric.needs_real == "values" and real.values is None):
-        return dict.fromkeys(metric.keys, Score(None, reason=_missing(name, real_name)))
+    name: str, metric: Metric, *, fake: Features, real: Features | None, protocol: Protocol
+) -> dict[str, MetricResult]:
+    """The results of one metric by key. Where there are too few images, its values are None with a reason."""
     try:
-        return metric.compute(fake=fake, real=real)
+        scores = metric.compute(fake=fake, real=real)
     except TooFewImages as error:  # other metrics may do with fewer
-        return dict.fromkeys(metric.keys, Score(None, reason=f"{name}: {error}"))
+        scores = dict.fromkeys(metric.keys, Score(None, reason=f"{name}: {error}"))
+    n_real = _number(metric, real)
+    return {key: result_of(key, score, metric, protocol, n_fake=fake.n, n_real=n_real) for key, score in scores.items()}
 
 
-def _missing(name: str, real_name: str) -> str:
-    return (
-        f"{name} needs features of the reference, but {real_name!r} has moments only. Make one of the reference's "
-        "images: ganbench ref make NAME --from IMAGES, then --ref NAME"
-    )
+def absent(metric: Metric, reason: str, *, protocol: Protocol, n_fake: int) -> dict[str, MetricResult]:
+    """The results of a metric that was not computed."""
+    none = Score(None, reason=reason)
+    return {key: result_of(key, none, metric, protocol, n_fake=n_fake, n_real=None) for key in metric.keys}
 
 
-def _result(
-    key: str, score: Score, metric: Metric, *, protocol: Protocol, fake: Features, real: Features | None
+def _number(metric: Metric, real: Features | None) -> int | None:
+    if real is None:
+        return None
+    return len(real.values) if metric.needs_real == "values" and real.values is not None else real.n or None
+
+
+def result_of(
+    key: str, score: Score, metric: Metric, protocol: Protocol, *, n_fake: int, n_real: int | None
 ) -> MetricResult:
-    n_real = None
-    if real is not None and metric.needs_real != "nothing":
-        n_real = len(real.values) if metric.needs_real == "values" and real.values is not None else real.n or None
+    """A score with what is needed to read it."""
     return MetricResult(
         value=score.value,
-        label=protocol.labels.get(key, key.replace("_", " ").capitalize()),
+        label=protocol.labels.get(key) or metric.labels.get(key) or key.replace("_", " ").capitalize(),
         direction=metric.keys[key],
         params=metric.params(),
-        n_fake=fake.n,
+        n_fake=n_fake,
         n_real=n_real,
         ci95=score.ci95,
         stderr=score.stderr,
         bias_estimate=score.bias_estimate,
         reason=score.reason,
         details=dict(score.details),
+        series={name: list(column) for name, column in score.series.items()},
     )

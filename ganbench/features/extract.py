@@ -1,5 +1,6 @@
 """The only extraction loop: a stream of images through the network once, and all that any metric needs out of it."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -83,13 +84,34 @@ class Extraction:
         return len(self.used)
 
 
-class Pass:
-    """One pass in progress: takes decoded images in, gives an Extraction at the end."""
+class RowKeeper(ABC):
+    """Where rows of one head go, in order, and come back from."""
 
-    def __init__(self, extractor: Extracts, wanted: Wanted) -> None:
+    d: int
+
+    @abstractmethod
+    def append(self, rows: NDArray[np.floating]) -> None:
+        """Takes in (m, d) rows."""
+
+    @abstractmethod
+    def finish(self) -> NDArray[np.float32]:
+        """All rows so far, (n, d)."""
+
+
+class Pass:
+    """One pass in progress: takes decoded images in, gives an Extraction at the end.
+
+    Args:
+        extractor: the network.
+        wanted: what to keep for the metrics.
+        keepers: by head, where all rows go besides.
+    """
+
+    def __init__(self, extractor: Extracts, wanted: Wanted, *, keepers: Mapping[str, RowKeeper] | None = None) -> None:
         self.extractor, self.wanted = extractor, wanted
+        self._keepers = dict(keepers or {})
         heads = sorted(wanted.values | wanted.moments)
-        self._sinks = {head: _Sink(extractor.heads[head], head, wanted) for head in heads}
+        self._sinks = {head: _Sink(extractor.heads[head], head, wanted, self._keepers.get(head)) for head in heads}
         self._digests: list[bytes] = []
         self._used: list[int] = []
         self._notes: Counter[str] = Counter()
@@ -108,6 +130,8 @@ class Pass:
         Raises BadInput where the network gives values that are not finite.
         """
         features = self.extractor([image.pixels for image in images])
+        for head, keeper in self._keepers.items():
+            keeper.append(features[head])
         for head, sink in self._sinks.items():
             sink.take(features[head])
         for image in images:
@@ -140,14 +164,17 @@ class Pass:
 
 
 class _Sink:
-    """Where the features of one head go: into moments, into rows, or both."""
+    """Where the features of one head go: into moments, into rows, or both.
 
-    def __init__(self, d: int, head: str, wanted: Wanted) -> None:
+    A keeper of all rows, where there is one, gives them back at the end: they are not held twice.
+    """
+
+    def __init__(self, d: int, head: str, wanted: Wanted, keeper: RowKeeper | None) -> None:
         self.d, self.seed = d, wanted.seed
         self.n = 0
-        self.keep = head in wanted.values
         self.chosen = wanted.rows
-        self.rows: Rows | None = Rows(d) if self.keep else None
+        self.keeper = keeper if head in wanted.values and wanted.rows is None else None
+        self.rows: Rows | None = Rows(d) if head in wanted.values and self.keeper is None else None
         self.early: list[NDArray[np.float32]] = []  # until there are as many rows as columns
         self.moments = MomentsStream(d, seed=self.seed) if head in wanted.moments else None
 
@@ -170,7 +197,8 @@ class _Sink:
     def finish(self, final: bool) -> Features:
         if self.early and self.n < self.d:
             return Features(np.concatenate(self.early), seed=self.seed)
-        values = self.rows.finish() if self.rows is not None else None
+        rows = self.rows or self.keeper
+        values = rows.finish() if rows is not None else None
         if self.moments is None:
             return Features(values, seed=self.seed)
         stream = self.moments if final else deepcopy(self.moments)
@@ -188,6 +216,7 @@ def extract(
     on_bad: Callable[[BadImage], None] | None = None,
     progress: Progress = silent,
     stage: str = "extracting",
+    keepers: Mapping[str, RowKeeper] | None = None,
 ) -> Extraction:
     """Runs the images of a source through the network, once, decoding ahead in threads.
 
@@ -203,13 +232,14 @@ def extract(
         on_bad: called with each image that cannot be read, which is then left out; None raises at the first.
         progress: told the number of images done.
         stage: what to call the work.
+        keepers: by head, where all rows go besides.
 
     Raises:
         BadInput: fewer than two images can be used, or the network gave values that are not finite.
         BadImage: an image cannot be read and `on_bad` is None.
     """
     positions = range(len(source)) if indices is None else indices
-    running = Pass(extractor, wanted)
+    running = Pass(extractor, wanted, keepers=keepers)
 
     def passed_over(error: BadImage) -> None:
         assert on_bad is not None

@@ -11,6 +11,8 @@ from ganbench.features import devices
 from ganbench.features.extractor import Runner, Weights
 from ganbench.features.preprocess import Preprocess
 from ganbench.features.registries import BACKENDS, EXTRACTORS
+from ganbench.features.user_modules import HEAD
+from ganbench.features.user_networks import UserProtocol
 from ganbench.features.weights import locate, wanted
 from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.protocol import Protocol
@@ -28,7 +30,7 @@ class Extractor:
         runner: the network on its device.
         heads: width of each head.
         device: as torch spells it: "cpu", "cuda:0", "mps".
-        backend: the name of what runs it: "torch", "compile", "openvino".
+        backend: the name of what runs it: "torch", "compile", "openvino"; "onnxruntime" for ONNX files.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ def load_extractor(
     """Makes a protocol ready to run.
 
     Args:
-        protocol: what to run.
+        protocol: what to run: a bundled one, or one of the user's own (`user_networks.protocol_of`).
         device: "auto", "cpu", "cuda", "cuda:N", "mps".
         backend: "auto" (OpenVINO on a CPU where it is installed, else torch), or one of `BACKENDS`.
         weights: the user's own file of weights; None searches for the published one (`weights.locate`).
@@ -79,6 +81,11 @@ def load_extractor(
         UsageError: device, back-end or file of weights cannot be used (status 2).
         Unavailable: the weights are nowhere to be had (status 1).
     """
+    if isinstance(protocol, UserProtocol):
+        if weights is not None:
+            raise UsageError("--weights is for bundled networks; a network of your own carries its weights itself.")
+        own = protocol.prepare(device, backend, protocol.size)
+        return Extractor(protocol, own.runner, heads={HEAD: own.width}, device=own.device, backend=own.backend)
     kind = EXTRACTORS.get(protocol.extractor)
     chosen = devices.choose(device)
     engine = choose_backend(backend, chosen)

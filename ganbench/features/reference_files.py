@@ -109,6 +109,8 @@ def _arrays(reference: Reference) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {"n": np.array(reference.n or 0, dtype="<i8")}
     if reference.indices is not None:
         arrays["indices"] = reference.indices.astype("<i8")
+    if reference.labels is not None:
+        arrays["labels"] = reference.labels.astype("<i8")
     for name, head in sorted(reference.heads.items()):
         if head.moments_given:
             arrays[f"{name}_mean"] = head.moments.mean.astype("<f8")
@@ -194,10 +196,8 @@ def load(path: Path, *, factors: Factors = root) -> Reference:
     record = check_bytes(path)
     try:
         with open_npz(path) as file:
+            indices, labels = _whole_numbers(file, "indices"), _whole_numbers(file, "labels")
             heads = {name: _head(file, name, head, record, factors) for name, head in record.heads.items()}
-            indices = None
-            if "indices" in file.names:
-                indices = file.read("indices", kind="iu", shape=(None,), limit=_MAX_ROWS_BYTES).astype(np.int64)
     except BadInput as error:
         raise CorruptFile(f"{error} Its side-car does not describe it: make the reference again.") from error
     return Reference(
@@ -208,8 +208,15 @@ def load(path: Path, *, factors: Factors = root) -> Reference:
         heads=heads,
         fingerprint=record.fingerprint,
         indices=indices,
+        labels=labels,
         info=record.info,
     )
+
+
+def _whole_numbers(file: NpzFile, name: str) -> NDArray[np.int64] | None:
+    if name not in file.names:
+        return None
+    return file.read(name, kind="iu", shape=(None,), limit=_MAX_ROWS_BYTES).astype(np.int64)
 
 
 def _head(file: NpzFile, name: str, head: HeadRecord, record: Record, factors: Factors) -> ReferenceFeatures:

@@ -66,6 +66,21 @@ def check_protocol_of(spec: str, protocol: Protocol) -> None:
         raise other_protocol(str(asked), found, protocol)
 
 
+def recorded(asked: RefName, protocol: Protocol) -> Reference | None:
+    """What the side-car of shipped or stored statistics says of them, without their numbers; None where there is none."""
+    for folder in (shipped_references(), store()):
+        path = folder / f"{stem(asked.name, asked.split, protocol.record())}.npz"
+        try:
+            record = read_record(path) if path.with_suffix(".json").exists() else None
+        except CorruptFile:
+            continue  # told when it is read
+        if record is not None and record.protocol[1] == protocol.fingerprint:
+            return Reference(
+                record.name, record.split, record.n, record.protocol[1], {}, record.fingerprint, info=record.info
+            )
+    return None
+
+
 @dataclass
 class _Search:
     asked: RefName

@@ -71,6 +71,7 @@ class Reference:
         fingerprint: of the images, the protocol and what was kept, where the images were at hand: the same on
             every machine. Of the numbers themselves where a file is all there is.
         indices: int64 (m,), positions among the n images whose features are kept; None for all of them.
+        labels: int64 (m,), the class of each kept row, where the images had classes.
         info: where it comes from. Among the keys: `protocol`, `source`, `source_fingerprint`, `lossy`, `command`.
     """
 
@@ -81,6 +82,7 @@ class Reference:
     heads: Mapping[str, Features]
     fingerprint: str
     indices: NDArray[np.int64] | None = None
+    labels: NDArray[np.int64] | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -178,6 +180,7 @@ def build_reference(
     protocol: Protocol,
     keep: Keep | None = None,
     indices: NDArray[np.int64] | None = None,
+    labels: NDArray[np.int64] | None = None,
     neighbours: Neighbours | None = None,
 ) -> Reference:
     """Makes a reference of what one pass over the real images gave.
@@ -188,15 +191,37 @@ def build_reference(
         protocol: under which they were extracted.
         keep: what to keep; the defaults are those of references in the user's store.
         indices: positions of the rows that `heads` hold, where they are not all: what `drawn` gave.
-        neighbours: finds the nearest rows of the kept features. Without it none are kept.
+        labels: the class of each of the n images, where they have any.
+        neighbours: finds the nearest rows of the kept features of the protocol's head. Without it none are kept.
 
     Raises:
         BadInput: a feature is too large for float16.
     """
     keep = keep or Keep()
-    n = next(iter(heads.values())).n
+    n = heads.get(protocol.head, next(iter(heads.values()))).n
     chosen = indices if indices is not None else drawn(n, keep)
-    kept = {name: _kept(head, chosen, keep, neighbours) for name, head in heads.items()}
+    finders = {protocol.head: neighbours}
+    kept = {name: _kept(head, chosen, keep, finders.get(name)) for name, head in heads.items()}
+    fingerprint, info = described(origin, n, protocol=protocol, keep=keep, chosen=chosen)
+    has_rows = any(head.values is not None for head in kept.values())
+    classes = labels if labels is None or chosen is None else labels[chosen]
+    return Reference(
+        origin.name,
+        origin.split,
+        n,
+        protocol.fingerprint,
+        kept,
+        fingerprint,
+        indices=chosen if has_rows else None,
+        labels=classes if has_rows else None,
+        info=info,
+    )
+
+
+def described(
+    origin: Origin, n: int, *, protocol: Protocol, keep: Keep, chosen: NDArray[np.int64] | None
+) -> tuple[str, dict[str, Any]]:
+    """Fingerprint and info of the reference that n images give, before there is one."""
     recipe = {
         "images": origin.source_fingerprint,
         "n": n,
@@ -216,10 +241,7 @@ def build_reference(
         "versions": versions(),
         "command": origin.command,
     }
-    rows = chosen if any(head.values is not None for head in kept.values()) else None
-    return Reference(
-        origin.name, origin.split, n, protocol.fingerprint, kept, canonical_sha256(recipe), indices=rows, info=info
-    )
+    return canonical_sha256(recipe), info
 
 
 def _kept(

@@ -1,6 +1,7 @@
 """Moments of features, in float64 and as a mergeable stream; and what is known of one set of images."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -215,6 +216,22 @@ class Features:
             return int(self.values.shape[1])
         assert self._moments is not None
         return self._moments.d
+
+    def with_(
+        self,
+        *,
+        labels: NDArray[np.integer] | None = None,
+        images: "ImageSet | None" = None,
+        positions: NDArray[np.int64] | None = None,
+        held_out: "Features | None" = None,
+    ) -> "Features":
+        """These features, with what else is known of their images; what is None stays as it is."""
+        other = copy(self)
+        other.images = images or self.images
+        other.held_out = held_out or self.held_out
+        other.positions = self.positions if positions is None else positions
+        other.labels = self.labels if labels is None else checked_labels(labels, rows=self._rows)
+        return other
 
     @property
     def moments_given(self) -> bool:

@@ -27,19 +27,23 @@ class Metric(ABC):
 
     Attributes:
         keys: what it yields, with the direction of better.
+        labels: how a key is called in print, where that is not its own words; a protocol's labels come first.
         head: what it reads: the protocol's features or logits, the network's spatial features, the logits of the
             classifier of the reference's dataset, the images themselves, or the steps of a path in latent space.
         needs_fake, needs_real: how much of that, of the fakes and of the reference.
         labels_of: the sides whose classes it needs.
+        predicts_labels: classes that a classifier predicts will do where none are known.
         needs_held_out: it also needs the same of real images that the generator was not trained on.
         costs: what it takes beyond arithmetic, such as "training"; such a metric is computed only when named.
     """
 
     keys: ClassVar[Mapping[str, Direction]]
+    labels: ClassVar[Mapping[str, str]] = {}
     head: ClassVar[Head] = "features"
     needs_fake: ClassVar[Need] = "values"
     needs_real: ClassVar[Need] = "values"
     labels_of: ClassVar[tuple[Side, ...]] = ()
+    predicts_labels: ClassVar[bool] = False
     needs_held_out: ClassVar[bool] = False
     costs: ClassVar[str] = ""
 

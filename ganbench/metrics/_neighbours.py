@@ -67,7 +67,7 @@ def kth_distances(values: Array, k_max: int) -> F64:
         k_max: how many neighbours.
     """
     assert 1 <= k_max < len(values)
-    first, kept = _distinct(values, k_max + 1)
+    first, kept = distinct(values, k_max + 1)
     whole = len(kept) == len(values)
     nearest = _Search(values if whole else values[kept], k_max).run()
     if whole:
@@ -77,7 +77,7 @@ def kth_distances(values: Array, k_max: int) -> F64:
     return nearest[place[first]]
 
 
-def _distinct(values: Array, copies: int) -> tuple[Index, Index]:
+def distinct(values: Array, copies: int) -> tuple[Index, Index]:
     """For each row the first one equal to it; and the rows that are among the first `copies` of their kind.
 
     More copies than k + 1 change no distance to the k nearest, and thousands, as a collapsed generator

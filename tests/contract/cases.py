@@ -25,6 +25,21 @@ IDEAL: dict[str, tuple[float, float]] = {
     "recall": (1, 0),
     "coverage": (1, 0),
     "density": (1, 0.25),
+    "prd_f8": (1, 1e-9),
+    "prd_f1_8": (1, 1e-9),
+    "authenticity": (0, 0),
+    "modes": (D, 0),
+    "mode_kl": (0, 0),
+    "mode_jsd": (0, 0),
+    "nearest": (0, 0),
+    "sfid": (0, 1e-6 * D),
+    "intra_fid": (0, 1e-6 * D),
+    "mifid": (0, 0),
+    "cmmd": (0, 1e-9),
+    "kid_full": (0, 0.2),
+    "mind": (0, 0),
+    "sliced_wasserstein": (0, 0),
+    "fid_infinity": (0, 0.5),  # a line through the parts of the set
 }
 
 
@@ -57,6 +72,13 @@ def labels(n: int = N) -> Array:
     return frozen(np.arange(n) % CLASSES)
 
 
+def classed(seed: int, turn: int = 0) -> Array:
+    """uint8 images (N, 3, 4, 4) that show their class under noise; with a `turn`, another class than their own."""
+    patterns = np.random.default_rng(0).uniform(60, 190, size=(CLASSES, 3, 4, 4))
+    noise = np.random.default_rng(seed).normal(scale=60, size=(N, 3, 4, 4))
+    return frozen(np.clip(patterns[(labels() + turn) % CLASSES] + noise, 0, 255).astype(np.uint8))
+
+
 @dataclass(frozen=True)
 class Case:
     """The sets that a metric is tried on; each function takes a seed."""
@@ -79,6 +101,18 @@ _BY_HEAD = {
 }
 # By the metric's name, where the head does not say it all.
 CASES: dict[str, Case] = {}
+_CLASSED = Case(classed, lambda seed: classed(seed, turn=1), classed)
+CASES |= dict.fromkeys(("cas", "gan_test", "augmentation"), _CLASSED)
+CASES["ppl"] = Case(lambda seed: frozen(draw(seed) ** 2), lambda seed: frozen(3 * draw(seed) ** 2), draw)
+# To copy the reals, drawn with seed 3, is what these take for bad; what rarity does, is to stay in the middle of them.
+_COPIED = Case(draw, lambda seed: frozen(draw(3) + np.float32(1e-4) * draw(seed)), draw)
+CASES |= dict.fromkeys(("authenticity", "nearest", "c_t"), _COPIED)
+CASES["rarity"] = Case(draw, lambda seed: frozen(np.float32(0.2) * draw(seed)), draw)
+# Collapsed upon two of the classes, between which the classifier is seldom sure.
+CASES["mode_coverage"] = Case(
+    logits, lambda seed: frozen(logits(seed, sure=0.0) - np.float32(6) * (np.arange(D) > 1).astype(np.float32)), logits
+)
+CASES["birthday"] = Case(draw, lambda seed: frozen(draw(seed)[np.arange(N) % 20]), draw)
 
 
 def case(name: str, metric: Metric) -> Case:
@@ -95,6 +129,8 @@ def as_features(given: Array | Features, metric: Metric, side: str) -> Features:
     if side == "real" and metric.needs_held_out:
         other = np.roll(given, 1, axis=0) if given.dtype == np.uint8 else given + np.float32(1e-3)
         kept = as_features(other, metric, "held out")
+        if classes is not None:
+            kept.labels = np.roll(classes, 1)
     if given.dtype == np.uint8:
         return Features(images=ImageArray(given), labels=classes, held_out=kept)
     return Features(given, labels=classes, held_out=kept)

@@ -514,6 +514,7 @@ def test_a_corrupted_reference_is_made_again(
     run: Run, good: Path, home: Path, tmp_path: Path, mnist: Run, monkeypatch: pytest.MonkeyPatch, alike: Run, how: str
 ) -> None:
     monkeypatch.setenv("GANBENCH_DATA", str(mnist(tmp_path / "data", 12)))
+    monkeypatch.setenv("GANBENCH_STORE_LIMIT", "0")  # with stored scores the reference is not looked at again
     ask = ("eval", good, "--ref", "mnist", *QUICK, "--json", "-")
     first = run(*ask)
     assert first.code == 0, first.err
@@ -542,6 +543,7 @@ def test_a_corrupted_factor_is_made_again(
     run: Run, good: Path, home: Path, tmp_path: Path, mnist: Run, monkeypatch: pytest.MonkeyPatch, alike: Run
 ) -> None:
     monkeypatch.setenv("GANBENCH_DATA", str(mnist(tmp_path / "data", 12)))
+    monkeypatch.setenv("GANBENCH_STORE_LIMIT", "0")  # with stored scores the reference is not looked at again
     ask = ("eval", good, "--ref", "mnist", *QUICK, "--json", "-")
     first = run(*ask)
     caches = [p for p in (home / "references").rglob("*.npy") if p.stat().st_size]
@@ -745,11 +747,11 @@ def test_a_place_that_cannot_be_written_does_not_cost_the_result(
     run: Run, good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, place: str
 ) -> None:
     """Either the mistake is found before the work, or the numbers are printed all the same."""
-    from ganbench.evaluation import run as evaluation
+    from ganbench.features import loading
 
     loaded: list[object] = []
-    load = evaluation.load_extractor
-    monkeypatch.setattr(evaluation, "load_extractor", lambda *a, **given: loaded.append(a) or load(*a, **given))
+    load = loading.load_extractor
+    monkeypatch.setattr(loading, "load_extractor", lambda *a, **given: loaded.append(a) or load(*a, **given))
     (tmp_path / "folder").mkdir()
     done = run("eval", good, "--ref", good, *QUICK, option, place)
     assert done.code == 2

@@ -214,7 +214,7 @@ def test_dry_run(run: Run, fake: Path, real: Path, lasting: Path, monkeypatch: p
     def network(*_: object, **__: object) -> None:
         raise AssertionError("a dry run loads no network")
 
-    monkeypatch.setattr("ganbench.evaluation.run.load_extractor", network)
+    monkeypatch.setattr("ganbench.features.loading.load_extractor", network)
     before = sorted(lasting.rglob("*"))
     done = run("eval", fake, "--ref", f"./{real}", *EMBEDDED, "--num", 7, "--html", "never.html", "--dry-run")
     assert done.code == 0

@@ -101,7 +101,12 @@ def test_evaluate_takes_opened_sources(base: ganbench.Report, alike: Run) -> Non
     fake, real = ganbench.open_images("fake"), ganbench.open_images("real")
     told: list[str] = []
     report = ganbench.evaluate(
-        fake=fake, real=real, metrics="fid", progress=lambda stage, done, total: told.append(stage), **SETTINGS
+        fake=fake,
+        real=real,
+        metrics="fid",
+        cache=False,
+        progress=lambda stage, done, total: told.append(stage),
+        **SETTINGS,
     )
     alike(values(report), {"frechet_distance": base["frechet_distance"].value})
     assert {"network", "reference", "samples", "metrics"} <= set(told)

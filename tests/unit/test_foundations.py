@@ -63,8 +63,8 @@ def test_unknown_names_get_the_nearest_one() -> None:
 
 
 def test_protocols_and_their_fingerprints() -> None:
-    assert protocol_names() == ["clean", "embedded", "pytorch", "tf"]
-    assert len({get_protocol(name).fingerprint for name in protocol_names()}) == 4
+    assert protocol_names() == ["clean", "clip", "cmmd", "dinov2", "embedded", "pytorch", "tf", "vgg16"]
+    assert len({get_protocol(name).fingerprint for name in protocol_names()}) == 8
     assert all(entry.summary for entry in list_protocols())
     tf = get_protocol("tf")
     assert replace(tf, name="other", summary="words").fingerprint == tf.fingerprint
@@ -72,6 +72,30 @@ def test_protocols_and_their_fingerprints() -> None:
         if field not in ("name", "summary", "labels"):
             other = (not value) if isinstance(value, bool) else value * 2
             assert replace(tf, **{field: other}).fingerprint != tf.fingerprint, field
+
+
+@pytest.mark.parametrize(
+    ("name", "fingerprint"),
+    [
+        ("clean", "5737e4fafdbaadbc348d51cbb412bb9eb77513a5a590f4a8e5a4fef8a97404e5"),
+        ("embedded", "99ae303915a0cd85a0a8a0069a2214709b58a08913cb847b04b727d12edadfe6"),
+        ("pytorch", "298dec10fb3425dcb6c388e7d0eb0df6f04a0cda65df76c290992662a3e7e8c6"),
+        ("tf", "c6c7b5b66b3e13a96da9aa6da9d10c3fe183de008d81c611b4e63fa93eda9542"),
+    ],
+)
+def test_new_fields_leave_old_fingerprints_alone(name: str, fingerprint: str) -> None:
+    """Results and statistics that people have stay comparable."""
+    protocol = get_protocol(name)
+    assert protocol.fingerprint == fingerprint
+    assert protocol.record().keys().isdisjoint({"crop", "rounding"})
+
+
+def test_a_fingerprint_comes_from_the_record() -> None:
+    for name in protocol_names():
+        record = get_protocol(name).record()
+        assert record.pop("name") == name
+        assert record.pop("fingerprint") == canonical_sha256(record)
+    assert get_protocol("clip").record()["crop"] == "after"
 
 
 def test_unverified_weights_show_in_the_fingerprint() -> None:
@@ -85,7 +109,9 @@ def test_unverified_weights_show_in_the_fingerprint() -> None:
 def test_fid_is_the_name_of_inceptions_distance_only() -> None:
     for name in protocol_names():
         protocol = get_protocol(name)
-        assert protocol.labels["frechet_distance"] == ("FID" if protocol.extractor == "inception" else "FD")
+        assert (protocol.labels["frechet_distance"] == "FID") == (protocol.extractor == "inception")
+        assert (protocol.labels["kernel_distance"] == "KID") == (protocol.extractor == "inception")
+        assert bool(protocol.logits_head) == ("inception_score" in protocol.labels)
 
 
 def test_a_score_is_never_nan() -> None:

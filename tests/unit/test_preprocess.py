@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ganbench.errors import BadInput, UsageError
-from ganbench.features.preprocess import Preprocess, resize_matrix
+from ganbench.features.preprocess import Preprocess, pillow_matrix, resize_matrix
 from ganbench.protocol import Protocol, get_protocol
 
 FILTERS = ("tf1-bilinear", "bilinear", "bilinear-antialias", "bicubic-antialias")
@@ -69,6 +70,12 @@ def test_an_unknown_filter() -> None:
         resize_matrix("lanczos", 2, 2)
     with pytest.raises(UsageError, match="Unknown resize filter"):
         Preprocess(replace(get_protocol("tf"), resize="nearest"))
+    with pytest.raises(UsageError, match="Unknown crop 'left'"):
+        Preprocess(replace(get_protocol("tf"), crop="left"))
+    with pytest.raises(UsageError, match="Unknown rounding 'up'"):
+        Preprocess(replace(get_protocol("clip"), rounding="up"))
+    with pytest.raises(UsageError, match="goes with the filters bilinear-antialias, bicubic-antialias, not with 'tf1"):
+        Preprocess(replace(get_protocol("clip"), resize="tf1-bilinear"))
 
 
 def pictures(seed: int, *shapes: tuple[int, int]) -> list[np.ndarray]:
@@ -80,7 +87,7 @@ def small(name: str, **changed: object) -> Protocol:
     return replace(get_protocol(name), **changed)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["tf", "clean", "pytorch", "embedded"])
+@pytest.mark.parametrize("name", ["tf", "clean", "pytorch", "embedded", "dinov2", "clip", "cmmd", "vgg16"])
 def test_images_keep_their_order_and_do_not_see_each_other(name: str) -> None:
     images = pictures(0, (32, 32), (64, 48), (32, 32), (600, 700), (1, 1), (299, 299), (224, 224), (64, 48))
     before = [image.copy() for image in images]
@@ -133,3 +140,100 @@ def test_read_only_and_reversed_pixels_do() -> None:
 def test_what_is_no_image(image: np.ndarray) -> None:
     with pytest.raises(BadInput, match=r"must be uint8 of shape \(3, h, w\); found"):
         Preprocess(small("tf"))([image], "cpu")
+
+
+PILLOW = {"bilinear-antialias": Image.Resampling.BILINEAR, "bicubic-antialias": Image.Resampling.BICUBIC}
+# Square, wide, tall; up, down, one side only, nothing to do; sides at which weights are dyadic; single pixels.
+SHAPES = [(32, 32), (28, 28), (56, 112), (300, 200), (200, 300), (600, 700), (224, 100), (100, 224), (224, 224), (1, 1)]
+
+
+def by_pillow(image: np.ndarray, height: int, width: int, filter_name: str) -> np.ndarray:
+    """Pillow's resize of an 8-bit image, its rows first.
+
+    In two calls, because Pillow 12.2 and 13 take the columns first for some images; each call is a single pass.
+    """
+    method = PILLOW[filter_name]
+    once = Image.fromarray(image.transpose(1, 2, 0)).resize((width, image.shape[1]), method)
+    return np.asarray(once.resize((width, height), method)).transpose(2, 0, 1)
+
+
+def eight_bit(image: np.ndarray, **changed: object) -> np.ndarray:
+    protocol = small("clean", **{"shift": 0.0, "scale": 1.0, "rounding": "pillow-uint8", "size": 224, **changed})
+    return Preprocess(protocol)([image], "cpu")[0].numpy()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", PILLOW)
+def test_rounded_is_pillow_to_the_last_bit(name: str, shape: tuple[int, int]) -> None:
+    """On noise, and on black and white, where sums overshoot."""
+    (noise,) = pictures(3, shape)
+    for image in (noise, noise // 128 * 255):
+        np.testing.assert_array_equal(eight_bit(image, resize=name), by_pillow(image, 224, 224, name))
+
+
+def test_rounded_weights_are_whole_and_sum_to_one() -> None:
+    """To a unit of 2^-22 for each of the weights."""
+    for n_in, n_out in SIZES:
+        fixed = pillow_matrix("bicubic-antialias", n_in, n_out)
+        np.testing.assert_array_equal(fixed, np.rint(fixed))
+        weights = resize_matrix("bicubic-antialias", n_in, n_out)
+        np.testing.assert_allclose(fixed / 2**22, weights, atol=2**-22)
+        assert np.abs(fixed.sum(axis=1) - 2**22).max() <= np.count_nonzero(fixed, axis=1).max()
+
+
+@pytest.mark.parametrize("make", [resize_matrix, pillow_matrix])
+@pytest.mark.parametrize("name", PILLOW)
+def test_some_rows_of_a_matrix(make: object, name: str) -> None:
+    assert callable(make)
+    np.testing.assert_array_equal(make(name, 7, 30, rows=(11, 19)), make(name, 7, 30)[11:19])
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_some_rows_of_every_filter(name: str) -> None:
+    np.testing.assert_array_equal(resize_matrix(name, 7, 30, rows=(11, 19)), resize_matrix(name, 7, 30)[11:19])
+
+
+@pytest.mark.parametrize("rounding", ["none", "pillow-uint8"])
+@pytest.mark.parametrize(
+    ("shape", "whole", "corner"),
+    # the longer side is cut to whole pixels, the margin rounded half to even: (261 - 224) / 2 = 18.5 to 18
+    [
+        ((64, 64), (224, 224), (0, 0)),
+        ((60, 70), (224, 261), (0, 18)),
+        ((70, 60), (261, 224), (18, 0)),
+        ((300, 101), (665, 224), (220, 0)),
+        ((224, 227), (224, 227), (0, 2)),
+    ],
+)
+def test_crop_after(shape: tuple[int, int], whole: tuple[int, int], corner: tuple[int, int], rounding: str) -> None:
+    (image,) = pictures(4, shape)
+    top, left = corner
+    if rounding == "none":
+        rows, columns = (resize_matrix("bicubic-antialias", n, m) for n, m in zip(shape, whole, strict=True))
+        resized = (rows @ image.astype(np.float64) @ columns.T).clip(0, 255)
+    else:
+        resized = by_pillow(image, *whole, "bicubic-antialias")
+    wanted = resized[:, top : top + 224, left : left + 224]
+    np.testing.assert_allclose(eight_bit(image, crop="after", rounding=rounding), wanted, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "corner"), [((64, 64), (0, 0)), ((50, 71), (0, 10)), ((71, 50), (10, 0)), ((1, 9), (0, 4))]
+)
+def test_crop_before(shape: tuple[int, int], corner: tuple[int, int]) -> None:
+    (image,) = pictures(5, shape)
+    side, (top, left) = min(shape), corner
+    square = np.ascontiguousarray(image[:, top : top + side, left : left + side])
+    np.testing.assert_array_equal(eight_bit(image, crop="before", size=96), eight_bit(square, size=96))
+
+
+def test_a_very_long_image_costs_no_more_than_its_middle() -> None:
+    """Its whole resize would have more than a million columns."""
+    (image,) = pictures(6, (1, 5000))
+    assert eight_bit(image, crop="after").shape == (3, 224, 224)
+
+
+def test_each_channel_has_its_own_shift_and_scale() -> None:
+    image = np.stack([np.full((8, 8), value, dtype=np.uint8) for value in (10, 20, 30)])
+    steps = Preprocess(small("clean", size=8, shift=(1.0, 2.0, 3.0), scale=(3.0, 6.0, 27.0)))
+    assert steps([image], "cpu")[0, :, 0, 0].tolist() == [3.0, 3.0, 1.0]

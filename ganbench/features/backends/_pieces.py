@@ -15,8 +15,14 @@ def piece_of(device: str) -> int:
     return 8 if device == CPU else 32
 
 
-def in_pieces(network: Network, piece: int) -> Runner:
-    """Runs a network on inputs of any length in calls of exactly `piece` images, the last filled up with zeros."""
+def in_pieces(network: Network, piece: int, *, layout: torch.memory_format = torch.channels_last) -> Runner:
+    """Runs a network on inputs of any length in calls of exactly `piece` images, the last filled up with zeros.
+
+    Args:
+        network: in eval mode, on its device.
+        piece: images per call.
+        layout: how the pixels of a call lie in memory.
+    """
 
     def run(x: Tensor) -> dict[str, Tensor]:
         parts: dict[str, list[Tensor]] = {head: [] for head in network.heads}
@@ -26,7 +32,7 @@ def in_pieces(network: Network, piece: int) -> Runner:
                 n = len(part)
                 if n < piece:
                     part = torch.cat([part, part.new_zeros((piece - n, *part.shape[1:]))])
-                features = network(part.contiguous(memory_format=torch.channels_last))
+                features = network(part.contiguous(memory_format=layout))
                 for head, kept in parts.items():
                     kept.append(features[head][:n].clone())
             return {head: torch.cat(kept) for head, kept in parts.items()}

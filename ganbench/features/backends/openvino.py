@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class OpenVinoBackend(Backend):
         if device != CPU:
             return f"OpenVINO runs on the CPU here, not on {device}: use --backend torch"
         try:
-            _openvino()
+            openvino_package()
         except ImportError as error:
             return f"OpenVINO is not installed ({error}): pip install 'ganbench[cpu]', or use --backend torch"
         return None
@@ -38,11 +39,10 @@ class OpenVinoBackend(Backend):
 
         Raises GanbenchError where OpenVINO cannot convert it.
         """
-        compiled = _openvino().Core().compile_model(_converted(network, size), "CPU", _OPTIONS)
-        return _in_parallel(compiled, network.heads)
+        return in_parallel(on_cpu(_converted(network, size)), network.heads)
 
 
-def _openvino() -> Any:
+def openvino_package() -> Any:
     """The package, without its telemetry: importing it would send an event over the network."""
     if "openvino" not in sys.modules:
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # then its own stand-in is taken
@@ -69,14 +69,20 @@ def _converted(network: Network, size: int) -> Any:
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the tracer's advice to authors of networks
-            return _openvino().convert_model(_Values(network), example_input=torch.zeros(shape), input=shape)
+            return openvino_package().convert_model(_Values(network), example_input=torch.zeros(shape), input=shape)
     except Exception as error:  # whatever its many layers raise, the cure is one
         name = type(network).__name__
         raise GanbenchError(f"OpenVINO cannot convert {name} ({error}). Use --backend torch.") from error
 
 
-def _in_parallel(compiled: Any, heads: Any) -> Runner:
-    queue = _openvino().AsyncInferQueue(compiled)
+def on_cpu(model: Any) -> Any:
+    """An OpenVINO model for one image, ready for the CPU."""
+    return openvino_package().Core().compile_model(model, "CPU", _OPTIONS)
+
+
+def in_parallel(compiled: Any, heads: Mapping[str, int]) -> Runner:
+    """Runs a compiled model on images one by one, many at once. Its first outputs are the heads, in their order."""
+    queue = openvino_package().AsyncInferQueue(compiled)
 
     def run(x: Tensor) -> dict[str, Tensor]:
         images = x.contiguous().numpy()
@@ -84,7 +90,7 @@ def _in_parallel(compiled: Any, heads: Any) -> Runner:
 
         def done(request: Any, place: int) -> None:
             for number, head in enumerate(out):
-                out[head][place] = request.get_output_tensor(number).data[0]
+                out[head][place] = request.get_output_tensor(number).data.reshape(-1)
 
         queue.set_callback(done)
         for place in range(len(images)):

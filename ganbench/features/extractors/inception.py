@@ -1,4 +1,4 @@
-"""The 2015 Inception v3 of the original FID, 299 px: heads pool (2048), logits_unbiased and logits (1008)
+"""The 2015 Inception v3 of the original FID, 299 px: heads pool (2048), spatial, logits_unbiased and logits (1008)
 
 This is the graph of 2015-12-05 that FID, KID and the Inception Score were defined on, not torchvision's Inception.
 It differs from the textbook network in four places: the classifier has 1008 outputs, the average pools inside the
@@ -7,6 +7,11 @@ blocks leave the padding out of the mean, the last block pools by maximum, and b
 Papers: Szegedy et al., Rethinking the Inception Architecture for Computer Vision (arXiv 1512.00567); Heusel et al.,
 GANs Trained by a Two Time-Scale Update Rule (arXiv 1706.08500). The file of weights is the one that pytorch-fid and
 torch-fidelity publish under two names; the names of its tensors are torchvision's.
+
+The head spatial (2023) is that of sFID as guided-diffusion's evaluator computes it (Dhariwal and Nichol 2021, arXiv
+2105.05233): the first 7 channels of `mixed_6/conv:0`, which is here the branch1x1 of Mixed_6d after its ReLU, on
+17 x 17 places. They come place by place with the channels innermost, as that evaluator flattens its NHWC tensor; a
+Frechet distance is the same in any order.
 """
 
 from pathlib import Path
@@ -149,7 +154,7 @@ class _BlockE(nn.Module):
 class Inception(Network):
     """The FID Inception. Input float32 (n, 3, 299, 299) in about [-1, 1]; heads as in the module's first line."""
 
-    heads: ClassVar = {"pool": 2048, "logits_unbiased": 1008, "logits": 1008}
+    heads: ClassVar = {"pool": 2048, "spatial": 17 * 17 * 7, "logits_unbiased": 1008, "logits": 1008}
     weights: ClassVar = Weights(
         filename="pt_inception-2015-12-05-6726825d.pth",
         sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
@@ -190,14 +195,15 @@ class Inception(Network):
         return load_into(network, read_state_dict(path), path)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """(n, 3, 299, 299) to pool (n, 2048), logits_unbiased (n, 1008) without the bias, logits (n, 1008)."""
+        """(n, 3, 299, 299) to the heads; logits_unbiased are the logits without the bias."""
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
         x = functional.max_pool2d(x, 3, stride=2)
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x))
         x = functional.max_pool2d(x, 3, stride=2)
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(x)))
-        x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))))
-        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
+        x = self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x))))
+        spatial = x[:, :7].permute(0, 2, 3, 1).flatten(1)  # branch1x1 comes first in the block
+        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(self.Mixed_6e(x))))
         pool = torch.flatten(functional.adaptive_avg_pool2d(x, 1), 1)
         unbiased = functional.linear(pool, self.fc.weight)
-        return {"pool": pool, "logits_unbiased": unbiased, "logits": unbiased + self.fc.bias}
+        return {"pool": pool, "spatial": spatial, "logits_unbiased": unbiased, "logits": unbiased + self.fc.bias}

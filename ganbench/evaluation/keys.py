@@ -1,0 +1,61 @@
+"""The name under which a stored score is found: everything beside the samples' features that decides it."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import ganbench
+from ganbench.metrics._base import Metric
+from ganbench.serialize import canonical_sha256
+
+_PACKAGE = Path(ganbench.__file__).parent
+# What a score is computed and labelled by; a change in any of it makes all scores anew.
+_DECISIVE = ("metrics/*.py", "evaluation/scoring.py", "evaluation/sides.py", "features/stats.py", "protocols/*.toml")
+
+
+@cache
+def code_sha256() -> str:
+    """sha256 over the code that makes scores."""
+    total = hashlib.sha256(ganbench.__version__.encode())
+    for pattern in _DECISIVE:
+        for path in sorted(_PACKAGE.glob(pattern)):
+            total.update(path.name.encode())
+            total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def score_key(
+    name: str,
+    metric: Metric,
+    *,
+    seed: int,
+    reference: str,
+    held_out: str | None,
+    labels: NDArray[np.int64] | None,
+    classifier: str | None,
+) -> str:
+    """The key of a metric's score of known samples.
+
+    Args:
+        name: of the metric.
+        metric: with its parameters.
+        seed: of the evaluation.
+        reference: fingerprint of the reference.
+        held_out: what the held-out images are, where the metric asks for them.
+        labels: the classes that the user gave for the samples.
+        classifier: what decides the answers of the classifier of the reference's dataset.
+    """
+    given = None if labels is None else hashlib.sha256(labels.astype("<i8").tobytes()).hexdigest()
+    return canonical_sha256({
+        "metric": name,
+        "params": metric.params(),
+        "seed": seed,
+        "reference": None if metric.needs_real == "nothing" else reference,
+        "held_out": held_out if metric.needs_held_out else None,
+        "labels": given if "fake" in metric.labels_of else None,
+        "classifier": classifier if metric.head == "classes" or metric.predicts_labels else None,
+        "code": code_sha256(),
+    })[:32]  # fmt: skip

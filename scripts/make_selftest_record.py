@@ -1,0 +1,103 @@
+"""Makes ganbench/selftest/record.json, what `ganbench selftest` compares with.
+
+    python scripts/make_selftest_record.py [--backend openvino]
+
+Run it where all tests pass, after a metric, a network or a protocol changed or came, and read the differences: each is
+a number that users will find changed. Takes half a minute.
+
+A floor's tolerance is three times what a disturbance of the features, at a third of what the check of the network lets
+pass, does to it in five draws; at least a ten-thousandth of it.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ganbench.features.loading import load_extractor
+from ganbench.metrics._registry import METRICS, build
+from ganbench.progress import silent
+from ganbench.protocol import get_protocol
+from ganbench.provenance import machine, versions
+from ganbench.selftest import network, registry
+from ganbench.selftest.draws import pictures
+from ganbench.selftest.floors import Floor, Rows, features_of_both, score_all
+from ganbench.selftest.record import FILE, Measured, Record
+from ganbench.serialize import to_json
+
+_SHAKES = 5
+
+
+def main() -> None:
+    """Writes the record."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--backend", default="openvino")
+    parser.add_argument("--out", type=Path, default=FILE)
+    given = parser.parse_args()
+    extractor = load_extractor(get_protocol(network.PROTOCOL), device="cpu", backend=given.backend, offline=True)
+    reference = network.shipped_reference(extractor)
+    both = features_of_both(extractor, progress=silent)
+    shaken = [(_shaken(both[0], i), _shaken(both[1], i + _SHAKES)) for i in range(_SHAKES)]
+    plain, *others = [score_all(each, extractor, reference, progress=silent) for each in [both, *shaken]]
+    features = extractor(pictures())
+    record = Record(
+        made={
+            "command": "python scripts/make_selftest_record.py",
+            "protocol": extractor.protocol.fingerprint,
+            "backend": extractor.backend,
+            "versions": versions(),
+            **machine(),
+        },
+        metrics=_metrics(),
+        features={head: _rounded(network.blocks(features[head])) for head in sorted(features)},
+        floors=_floors(plain, others),
+    )
+    given.out.write_text(to_json(record) + "\n", encoding="utf-8")
+    print(f"{given.out.name}: {given.out.stat().st_size:,} bytes, {len(record.floors)} floors", file=sys.stderr)
+
+
+def _metrics() -> dict[str, dict[str, dict[str, float]]]:
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for name in METRICS.names():
+        metric = build(name, seed=registry.SEED)
+        if registry.reads_features(metric):
+            sets = {which: registry.values(metric, which) for which in registry.RECORDED}
+            found[name] = {
+                key: {which: values[key] for which, values in sets.items() if np.isfinite(values[key])}
+                for key in metric.keys
+            }
+    return found
+
+
+def _rounded(values: np.ndarray) -> list[list[float]]:
+    return [[float(f"{value:.7g}") for value in row] for row in values]
+
+
+def _shaken(rows: Rows, seed: int) -> Rows:
+    rng = np.random.default_rng(seed)
+    size = network.TOLERANCE / 3
+    return {
+        head: (x + size * np.sqrt(np.mean(x**2)) * rng.standard_normal(x.shape)).astype(np.float32)
+        for head, x in rows.items()
+    }
+
+
+def _floors(plain: list[Floor], shaken: list[list[Floor]]) -> dict[str, dict[str, Measured]]:
+    found = {}
+    for i, floor in enumerate(plain):
+        values = {"real": floor.real, "noise": floor.noise}
+        if None in values.values():
+            continue
+        others = {"real": [each[i].real for each in shaken], "noise": [each[i].noise for each in shaken]}
+        found[floor.key] = {which: _measured(float(values[which] or 0), others[which]) for which in values}
+    return found
+
+
+def _measured(value: float, shaken: list[float | None]) -> Measured:
+    moved = max(abs(float(each or 0) - value) for each in shaken)
+    return Measured(value=value, tolerance=float(f"{max(3 * moved, 1e-4 * abs(value)):.2g}"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""The store of features and scores."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganbench.errors import CorruptFile, UsageError
+from ganbench.features.extract import Extraction
+from ganbench.features.store import FeatureStore, Stored, limit
+from ganbench.results import MetricResult
+
+ROWS = {"pool": np.arange(12, dtype=np.float32).reshape(4, 3), "logits": np.ones((4, 2), dtype=np.float32)}
+
+
+def extraction(n: int = 4) -> Extraction:
+    return Extraction(
+        features={},
+        fingerprint="f" * 64,
+        used=np.arange(n, dtype=np.int64),
+        skipped=["a.png: no image"],
+        notes=Counter({"RGBA laid over white": 2}),
+        lossy=1,
+        duplicates=0,
+    )
+
+
+def put(store: FeatureStore, key: str) -> Stored:
+    writer = store.writer(key, {head: rows.shape[1] for head, rows in ROWS.items()}, n=4)
+    assert writer is not None
+    for head, rows in ROWS.items():
+        writer.keepers[head].append(rows[:1])
+        writer.keepers[head].append(rows[1:])
+    with writer:
+        writer.finish(extraction(), {"device": "cpu"})
+    found = store.find(key)
+    assert found is not None
+    return found
+
+
+def test_what_was_kept_comes_back(tmp_path: Path) -> None:
+    found = put(FeatureStore(tmp_path), "k1")
+    for head, rows in ROWS.items():
+        np.testing.assert_array_equal(found.rows(head), rows)
+    back = found.extraction(frozenset({"pool"}), seed=7)
+    assert (back.fingerprint, back.skipped, back.lossy, back.notes["RGBA laid over white"]) == (
+        "f" * 64, ["a.png: no image"], 1, 2,
+    )  # fmt: skip
+    assert list(back.features) == ["pool"]
+    assert back.features["pool"].seed == 7
+    assert found.entry.environment == {"device": "cpu"}
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".part")]
+
+
+def test_nothing_is_found_under_another_key(tmp_path: Path) -> None:
+    put(FeatureStore(tmp_path), "k1")
+    assert FeatureStore(tmp_path).find("k2") is None
+
+
+def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
+    found = put(FeatureStore(tmp_path), "k1")
+    data = bytearray((found.folder / "pool.f32").read_bytes())
+    data[5] ^= 1
+    (found.folder / "pool.f32").write_bytes(data)
+    with pytest.raises(CorruptFile, match=r"pool\.f32 is corrupted"):
+        found.rows("pool")
+    np.testing.assert_array_equal(found.rows("logits"), ROWS["logits"])
+
+
+def test_a_damaged_entry_is_told_and_taken_out(tmp_path: Path) -> None:
+    told: list[str] = []
+    found = put(FeatureStore(tmp_path), "k1")
+    (found.folder / "entry.json").write_text("{")
+    assert FeatureStore(tmp_path, warn=told.append).find("k1") is None
+    assert len(told) == 1
+    assert not found.folder.exists()
+
+
+def test_scores_are_kept_beside_their_features(tmp_path: Path) -> None:
+    found = put(FeatureStore(tmp_path), "k1")
+    result = MetricResult(
+        value=1.5, label="FD", direction="lower", params={"k": 3}, n_fake=4, n_real=None, ci95=(1.0, 2.0),
+        series={"x": [1.0, 2.0]},
+    )  # fmt: skip
+    assert found.score("s") is None
+    found.keep_score("s", {"frechet_distance": result})
+    assert found.score("s") == {"frechet_distance": result}
+    (found.folder / "score-s.json").write_text("nonsense")
+    assert found.score("s") is None
+
+
+def test_the_ones_unused_for_longest_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANBENCH_STORE_LIMIT", "8K")
+    store = FeatureStore(tmp_path)
+    for age, key in enumerate(["old", "older", "new"]):
+        folder = put(store, key).folder
+        (folder / "pool.f32").write_bytes(b"x" * 3000)
+        os.utime(folder, (1e9 - age if key != "new" else 2e9,) * 2)
+    store.find("older")  # used now
+    put(store, "newest")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "newest", "older"]
+    entries, size = store.usage()
+    assert entries == 3
+    assert size == sum(path.stat().st_size for path in tmp_path.glob("*/*"))
+
+
+def test_what_is_beyond_the_limit_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setenv("GANBENCH_STORE_LIMIT", "1K")
+    assert FeatureStore(tmp_path, warn=told.append).writer("k", {"pool": 1000}, n=10) is None
+    assert "beyond the store's limit" in told[0]
+    monkeypatch.setenv("GANBENCH_STORE_LIMIT", "0")
+    assert FeatureStore(tmp_path, warn=told.append).writer("k", {"pool": 1}, n=1) is None
+    assert len(told) == 1, "who wants no store is not told each time"
+
+
+@pytest.mark.parametrize(("given", "wanted"), [("", 8 << 30), ("20G", 20 << 30), ("1.5 MiB", 3 << 19), ("700", 700)])
+def test_the_limit_is_a_size(given: str, wanted: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANBENCH_STORE_LIMIT", given)
+    assert limit() == wanted
+
+
+def test_no_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANBENCH_STORE_LIMIT", "much")
+    with pytest.raises(UsageError, match="GANBENCH_STORE_LIMIT is 'MUCH'; wanted a size such as 500M"):
+        limit()
+
+
+def test_an_entry_that_did_not_end_leaves_nothing(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path)
+    writer = store.writer("k", {"pool": 3}, n=4)
+    assert writer is not None
+    writer.keepers["pool"].append(ROWS["pool"])
+    writer.abandon()
+    assert list(tmp_path.iterdir()) == []
+    assert store.find("k") is None
+
+
+def test_two_that_write_the_same_do_not_meet(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path)
+    first, second = (store.writer("k", {"pool": 3}, n=4) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    for writer in (first, second):
+        writer.keepers["pool"].append(ROWS["pool"])
+        with writer:
+            writer.finish(extraction(), {})
+    found = store.find("k")
+    assert found is not None
+    np.testing.assert_array_equal(found.rows("pool"), ROWS["pool"])
+    assert [path.name for path in tmp_path.iterdir()] == ["k"]
