@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ganbench.api import Evaluator, evaluate, score
     from ganbench.errors import GanbenchError
     from ganbench.features.stats import Moments
+    from ganbench.features.user_networks import CustomNetwork
     from ganbench.images.source import open_images
     from ganbench.latent import interpolation_smoothness, perceptual_path_length
     from ganbench.report import Report
@@ -21,6 +22,7 @@ _HOMES = {
     "evaluate": "ganbench.api",
     "score": "ganbench.api",
     "Evaluator": "ganbench.api",
+    "CustomNetwork": "ganbench.features.user_networks",
     "open_images": "ganbench.images.source",
     "interpolation_smoothness": "ganbench.latent",
     "perceptual_path_length": "ganbench.latent",
@@ -31,6 +33,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "CustomNetwork",
     "Evaluator",
     "GanbenchError",
     "Moments",

@@ -17,10 +17,13 @@ from ganbench.features.extract import Pass
 from ganbench.images.source import ImageSource
 from ganbench.metrics._score import score
 from ganbench.progress import Progress, Warn, silent, unheard
+from ganbench.protocol import Protocol
 from ganbench.report import Report
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from ganbench.features.user_networks import CustomNetwork
 
 __all__ = ["Evaluator", "evaluate", "score"]
 
@@ -30,7 +33,7 @@ def evaluate(
     fake: str | Path | ImageSource,
     real: str | Path | ImageSource,
     metrics: str | Sequence[str] | None = None,
-    protocol: str = "auto",
+    protocol: "str | Path | Protocol | CustomNetwork" = "auto",
     num: int | None = None,
     seed: int = SEED,
     labels: str | Path | None = None,
@@ -40,6 +43,7 @@ def evaluate(
     batch_size: int | None = None,
     weights: str | Path | None = None,
     allow_unverified_weights: bool = False,
+    allow_code: bool = False,
     on_bad_image: Literal["error", "skip"] = "error",
     value_range: tuple[float, float] | None = None,
     offline: bool = False,
@@ -53,7 +57,8 @@ def evaluate(
         fake: the samples: a folder, archive or array file, or an opened source.
         real: the reference: a name (`cifar10`, `cifar10:test`), a path to images or to statistics, or a source.
         metrics: names, "all", or None for the five of the field.
-        protocol: "auto" is decided by the reference alone.
+        protocol: a name, "auto" (decided by the reference alone), a file (.toml, .onnx, TorchScript), or a
+            CustomNetwork.
         num: use only so many samples, drawn with `seed`.
         seed: of every random choice.
         labels: a file with the classes of the samples (.csv, .txt, .npy, .npz), for the metrics that ask for them.
@@ -64,6 +69,7 @@ def evaluate(
         batch_size: images per network call; changes speed and memory only.
         weights: a file of weights to use instead of searching.
         allow_unverified_weights: take weights whose sha256 is not the published one; the fingerprint then says so.
+        allow_code: run the code of a TorchScript file given as `protocol`.
         on_bad_image: "skip" leaves out images that cannot be read.
         value_range: what float arrays hold, (0, 1), (-1, 1) or (0, 255).
         offline: use no network.
@@ -92,6 +98,7 @@ def evaluate(
         batch_size=batch_size,
         weights=Path(weights) if weights else None,
         allow_unverified_weights=allow_unverified_weights,
+        allow_code=allow_code,
         on_bad_image=on_bad_image,
         value_range=value_range,
         offline=offline,
@@ -110,7 +117,7 @@ class Evaluator:
         real: the reference, as in `evaluate`.
         metrics: names, "all", or None for the five of the field.
         value_range: what float images hold: (0, 1) or (-1, 1). uint8 images need none.
-        protocol, seed, device, backend, weights, allow_unverified_weights, offline: as in `evaluate`.
+        protocol, seed, device, backend, weights, allow_unverified_weights, allow_code, offline: as in `evaluate`.
 
     Example:
         >>> evaluator = ganbench.Evaluator(real="digits", metrics=["fid"])  # doctest: +SKIP
@@ -124,12 +131,13 @@ class Evaluator:
         real: str | Path | ImageSource,
         metrics: str | Sequence[str] | None = None,
         value_range: tuple[float, float] | None = None,
-        protocol: str = "auto",
+        protocol: "str | Path | Protocol | CustomNetwork" = "auto",
         seed: int = SEED,
         device: str = "auto",
         backend: str = "auto",
         weights: str | Path | None = None,
         allow_unverified_weights: bool = False,
+        allow_code: bool = False,
         offline: bool = False,
     ) -> None:
         self._real = real
@@ -142,6 +150,7 @@ class Evaluator:
             backend=backend,
             weights=Path(weights) if weights else None,
             allow_unverified_weights=allow_unverified_weights,
+            allow_code=allow_code,
             value_range=value_range,
             offline=offline,
             command="Evaluator",

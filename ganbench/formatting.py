@@ -9,6 +9,7 @@ from ganbench.results import Direction, MetricResult, ReferenceInfo
 
 ARROWS: dict[Direction, str] = {"lower": "↓", "higher": "↑"}
 _MOST_DECIMALS = 8
+_WHOLE = 1e-6  # relative: an expected count this near to a whole number is that number
 _SHORT = 12  # hexadecimal digits of a fingerprint that people read
 
 
@@ -16,13 +17,15 @@ def decimals(value: float, ci95: tuple[float, float] | None = None) -> int:
     """How many decimals of `value` are worth reading.
 
     With an interval: as many as show its half-width with two digits. Without: four significant digits from 1 upwards,
-    three below.
+    three below; none for whole numbers, which are counts.
     """
     half = float(f"{abs(ci95[1] - ci95[0]) / 2:.1e}") if ci95 else 0.0  # rounded: 0.00999... counts as 0.01
     if half > 0:
         wanted = 1 - _exponent(half)
         if value:
             wanted = min(wanted, 5 - _exponent(value))
+    elif ci95 is None and float(value).is_integer():
+        wanted = 0
     elif value == 0:
         wanted = 0
     else:
@@ -45,11 +48,13 @@ def figure(value: float | None, ci95: tuple[float, float] | None, direction: Dir
     """The value of a metric as people read it; a dash where there is none.
 
     What should be high lies about 1 (shares, scores): without an interval it gets three decimals, so that 0.02 and
-    0.873 line up. What should be low may come near 0 and keeps its leading digits: 0.00123.
+    0.873 line up; whole numbers over 1 are counts. What should be low may come near 0 and keeps its leading digits:
+    0.00123.
     """
     if value is None:
         return "-"
-    if direction == "higher" and abs(value) < 10 and (ci95 is None or ci95[0] == ci95[1]):
+    count = ci95 is None and value > 1 and float(value).is_integer()
+    if direction == "higher" and abs(value) < 10 and not count and (ci95 is None or ci95[0] == ci95[1]):
         return f"{value:.3f}"
     return number(value, ci95)
 
@@ -86,12 +91,19 @@ def bias_sentence(metric: MetricResult) -> str:
     return f"The interval is the sampling noise at {count(metric.n_fake)} samples; at that number {higher}"
 
 
-def perfect_sentence(metric: MetricResult) -> str:
-    """What a perfect sampler of as many scores, in one sentence; "" where that is not known."""
-    known = [value for name, value in metric.details.items() if name.startswith(("ceiling_", "floor_"))]
+def perfect(key: str, metric: MetricResult) -> str:
+    """What a perfect sampler of as many scores, with the digits of the value; "" where that is not known."""
+    known = [metric.details[name] for name in (f"ceiling_{key}", f"floor_{key}") if name in metric.details]
     if metric.value is None or not known:
         return ""
-    return f"A perfect sampler of {count(metric.n_fake)} reaches {number(known[0], None)}."
+    reached = round(known[0]) if abs(known[0] - round(known[0])) < _WHOLE * abs(known[0]) else known[0]
+    return figure(float(reached), metric.ci95, metric.direction)
+
+
+def perfect_sentence(key: str, metric: MetricResult) -> str:
+    """What a perfect sampler of as many scores, in one sentence; "" where that is not known."""
+    reached = perfect(key, metric)
+    return f"A perfect sampler of {count(metric.n_fake)} reaches {reached}." if reached else ""
 
 
 def count(n: int | None) -> str:

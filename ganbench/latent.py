@@ -62,7 +62,7 @@ def perceptual_path_length(
         G: the generator; its pictures must not be rounded to 8 bits.
         z_dim: width or shape of a code, drawn from the standard normal distribution.
         sample: instead of z_dim: from (n, generator on the CPU) to n codes on the CPU. Codes in W, say.
-        n: how many paths.
+        n: how many paths. 10,000 take some ten minutes on two cores; the interval says whether fewer do.
         epsilon: the length of each step, as a part of its path.
         interpolation: "lerp", or "slerp" for codes on a sphere.
         endpoints: "end": each step begins at a drawn code; "full": anywhere on the path between two.

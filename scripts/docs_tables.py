@@ -24,6 +24,12 @@ RESIZES = {
     "bilinear-antialias": "bilinear, half-pixel centres, antialiased",
     "bicubic-antialias": "bicubic (a = -0.5), antialiased, as in Pillow",
 }
+CROPS = {
+    "none": ("", ""),
+    "after": ("shorter side to ", ", then the centre"),
+    "before": ("the centred square to ", ""),
+}
+ROUNDINGS = {"none": "", "pillow-uint8": ", rounded to 8 bits"}
 _PAPER = re.compile(r'Paper: (?P<who>[^"]+), "(?P<title>[^"]+)", (?P<link>https://\S+?)[.,]?(?:\s|$)')
 
 
@@ -39,17 +45,23 @@ def protocols() -> str:
     for name in protocol_names():
         p = get_protocol(name)
         network = EXTRACTORS.get(p.extractor)
-        clamp = ", clamped to 0..255" if p.clamp else ""
+        before, after = CROPS[p.crop]
+        clamp = ROUNDINGS[p.rounding] or (", clamped to 0..255" if p.clamp else "")
         rows.append([
             f"`{name}`",
             f"`{p.extractor}`, `{p.head}` ({network.heads[p.head]})",
-            f"{p.size} px, {RESIZES[p.resize]}{clamp}",
-            f"(x - {p.shift:g}) / {p.scale:g}",
-            p.labels["frechet_distance"],
+            f"{before}{p.size} px, {RESIZES[p.resize]}{clamp}{after}",
+            f"(x - {_numbers(p.shift)}) / {_numbers(p.scale)}",
+            ", ".join(p.labels[key] for key in ("cmmd", "frechet_distance") if key in p.labels),
             f"`{p.fingerprint[:12]}`",
         ])  # fmt: skip
     headings = ["protocol", "network, head (width)", "resize", "network input", "distance", "fingerprint"]
     return markdown(headings, rows)
+
+
+def _numbers(value: float | tuple[float, ...]) -> str:
+    """One number, or one for each channel."""
+    return "[" + ", ".join(f"{x:g}" for x in value) + "]" if isinstance(value, tuple) else f"{value:g}"
 
 
 def protocol_summaries() -> str:

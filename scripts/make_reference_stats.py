@@ -18,6 +18,7 @@ from ganbench.features.reference_files import save
 from ganbench.features.references import Keep
 from ganbench.images.datasets._base import open_dataset
 from ganbench.progress import unheard
+from ganbench.protocol import get_protocol
 
 FOLDER = Path(__file__).resolve().parent.parent / "reference_stats"
 PROTOCOL = "embedded"
@@ -44,7 +45,7 @@ def main() -> None:
     for spec in given.names or KEPT:
         name, _, split = spec.partition(":")
         source = open_dataset(name, split, offline=True)
-        network = Network(PROTOCOL, options, dataset=name, progress=tell, warn=unheard)
+        network = Network(get_protocol(PROTOCOL), options, dataset=name, progress=tell, warn=unheard)
         made = build_from(source, name, split, network, options=options, keep=KEPT[spec], progress=tell)
         path = save(replace(made, info={**made.info, "made": "dataset", "backend": network.extractor.backend}), FOLDER)
         (FOLDER / f".{path.name}.lock").unlink(missing_ok=True)  # not to be shipped

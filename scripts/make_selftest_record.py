@@ -6,7 +6,8 @@ Run it where all tests pass, after a metric, a network or a protocol changed or 
 a number that users will find changed. Takes half a minute.
 
 A floor's tolerance is three times what a disturbance of the features, at a third of what the check of the network lets
-pass, does to it in five draws; at least a ten-thousandth of it.
+pass, does to it in five draws; at least a ten-thousandth of it. Scores of which more is better and that lie in 0..1 are
+shares of the images, or nearly so: one comparison that falls otherwise is let pass.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from ganbench.protocol import get_protocol
 from ganbench.provenance import machine, versions
 from ganbench.selftest import network, registry
 from ganbench.selftest.draws import pictures
-from ganbench.selftest.floors import Floor, Rows, features_of_both, score_all
+from ganbench.selftest.floors import Floor, N, Rows, features_of_both, score_all
 from ganbench.selftest.record import FILE, Measured, Record
 from ganbench.serialize import to_json
 
@@ -90,13 +91,15 @@ def _floors(plain: list[Floor], shaken: list[list[Floor]]) -> dict[str, dict[str
         if None in values.values():
             continue
         others = {"real": [each[i].real for each in shaken], "noise": [each[i].noise for each in shaken]}
-        found[floor.key] = {which: _measured(float(values[which] or 0), others[which]) for which in values}
+        share = floor.direction == "higher" and all(0 <= float(value or 0) <= 1 for value in values.values())
+        least = 1.1 / N if share else 0.0
+        found[floor.key] = {which: _measured(float(values[which] or 0), others[which], least) for which in values}
     return found
 
 
-def _measured(value: float, shaken: list[float | None]) -> Measured:
+def _measured(value: float, shaken: list[float | None], least: float) -> Measured:
     moved = max(abs(float(each or 0) - value) for each in shaken)
-    return Measured(value=value, tolerance=float(f"{max(3 * moved, 1e-4 * abs(value)):.2g}"))
+    return Measured(value=value, tolerance=float(f"{max(3 * moved, 1e-4 * abs(value), least):.2g}"))
 
 
 if __name__ == "__main__":

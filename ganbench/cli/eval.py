@@ -25,7 +25,9 @@ _RANGES = {"0,1": (0.0, 1.0), "-1,1": (-1.0, 1.0), "0,255": (0.0, 255.0)}
 @click.option("--ref", "reference", required=True, metavar="NAME[:SPLIT]|SOURCE", help="The reference: a name "
               "(`ganbench ref list`), images, or a statistics file.")  # fmt: skip
 @click.option("--protocol", default="auto", show_default=True, help="How images become features; auto: by the "
-              "reference alone. See `ganbench list protocols`.")  # fmt: skip
+              "reference alone. A name (`ganbench list protocols`), or your own .toml, .onnx or TorchScript "
+              "file.")  # fmt: skip
+@click.option("--allow-code", is_flag=True, help="Run the code of a TorchScript file given as --protocol.")
 @click.option("--metrics", metavar="all|LIST", help="Names with commas; default: fid,kid,inception_score,"
               "precision_recall,density_coverage.")  # fmt: skip
 @click.option("--num", type=int, metavar="N", help="Use N samples, drawn with --seed.")
@@ -66,6 +68,7 @@ def eval_(samples: tuple[str, ...], reference: str, **given: Any) -> None:
         labels=given["labels"],
         ref_test=given["ref_test"],
         protocol=given["protocol"],
+        allow_code=given["allow_code"],
         num=given["num"],
         seed=given["seed"],
         device=given["device"],

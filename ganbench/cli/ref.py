@@ -73,6 +73,7 @@ def show(name: str, protocol: str | None, json_file: str | None) -> None:
               "dataset's NAME[:SPLIT].")  # fmt: skip
 @click.option("--split", help="Instead of NAME:SPLIT.")
 @click.option("--protocol", default="auto", show_default=True, help="See `ganbench list protocols`.")
+@click.option("--allow-code", is_flag=True, help="Run the code of a TorchScript file given as --protocol.")
 @click.option("--seed", type=int, default=2020, show_default=True, help="Of the draw of kept features.")
 @click.option("--value-range", type=click.Choice(list(_RANGES)), help="What float arrays hold.")
 @click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="Network weights to use.")
@@ -87,17 +88,17 @@ def show(name: str, protocol: str | None, json_file: str | None) -> None:
 def make(name: str, source: str, split: str | None, json_file: str | None, quiet: bool, **given: Any) -> None:
     """Make a reference from images and keep it in your store."""
     from ganbench.evaluation.options import Options
+    from ganbench.evaluation.protocols import chosen_protocol
     from ganbench.evaluation.run import make_reference
     from ganbench.features.reference_names import auto_protocol
-    from ganbench.protocol import get_protocol
 
     asked = named(name, split)
     given["value_range"] = _RANGES.get(given["value_range"])
-    if given["protocol"] == "auto":
-        given["protocol"] = auto_protocol(str(asked))
     options = Options(**given, command=shlex.join(["ganbench", *sys.argv[1:]]))
+    protocol = chosen_protocol(options, auto=auto_protocol(str(asked)))
+    options = replace(options, protocol=protocol)
     if options.weights is None:  # weights of the user's own make another protocol of it
-        refuse_shipped(asked, get_protocol(options.protocol))
+        refuse_shipped(asked, protocol)
     say = _silence if quiet else warn
     with progress_bar(quiet=quiet) as progress:
         images = _images(source, options, progress)
@@ -227,7 +228,7 @@ def export(name: str, file: Path, protocol: str, offline: bool, json_file: str |
         stored = {each.record.protocol[0] for each in stored_under(check_name(name))}
         protocol = stored.pop() if len(stored) == 1 else auto_protocol(name)
     wanted = get_protocol(protocol)
-    options = Options(protocol=wanted.name, offline=offline, command=shlex.join(["ganbench", *sys.argv[1:]]))
+    options = Options(protocol=wanted, offline=offline, command=shlex.join(["ganbench", *sys.argv[1:]]))
     say = _silence if quiet else warn
     with progress_bar(quiet=quiet) as progress:
 

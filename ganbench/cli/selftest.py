@@ -11,6 +11,12 @@ if TYPE_CHECKING:
 
     from ganbench.selftest import Check, Outcome
 
+_GROUPS = ("checks", "passed", "of what")
+_ABOUT = {
+    "arithmetic": "metrics on numbers whose answers are known",
+    "network": "features of pictures, by every back-end",
+    "images": "real digits, and uniform noise",
+}
 _CHECKS = ("", "check", "found", "wanted", "within")
 _FLOORS = ("metric", "better", "real digits (floor)", "noise (ceiling)")
 
@@ -19,8 +25,9 @@ _FLOORS = ("metric", "better", "real digits (floor)", "noise (ceiling)")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|cuda:N|mps")
 @click.option("--all-backends", is_flag=True, help="Also those that take a minute to start: torch.compile.")
 @click.option("--json", "json_file", metavar="FILE", help="Write all findings as JSON; - is stdout.")
-@click.option("--quiet", is_flag=True, help="No progress, and of the checks only those that failed.")
-def selftest(device: str, all_backends: bool, json_file: str | None, quiet: bool) -> int:
+@click.option("--verbose", is_flag=True, help="Show every check, not only those that failed.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def selftest(device: str, all_backends: bool, json_file: str | None, verbose: bool, quiet: bool) -> int:
     """Check that this machine computes right: known answers, the network, real images against noise.
 
     Needs no network and takes about a minute. The exit status is 1 where a check failed.
@@ -32,7 +39,7 @@ def selftest(device: str, all_backends: bool, json_file: str | None, quiet: bool
     if json_file:
         emit_json(_as_json(outcome), json_file)
     if json_file != "-":
-        _show(outcome, only_failed=quiet)
+        _show(outcome, verbose=verbose)
     return 0 if outcome.passed else 1
 
 
@@ -51,23 +58,22 @@ def _as_json(outcome: "Outcome") -> str:
     )
 
 
-def _show(outcome: "Outcome", *, only_failed: bool) -> None:
+def _show(outcome: "Outcome", *, verbose: bool) -> None:
     from ganbench.cli.tables import print_paragraph
 
     failed = [check for check in outcome.checks if not check.passed]
-    shown = failed if only_failed else outcome.checks
-    if shown:
+    _table(_GROUPS, _group_rows(outcome), align="lrl")
+    if shown := outcome.checks if verbose else failed:
         _table(_CHECKS, [_row(check) for check in shown], align="llrrr")
-    if outcome.floors and not only_failed:
-        print_paragraph("What real images and noise score here: a model's numbers on digits lie between.")
+    # The first check that failed is nearest to the root of the trouble.
+    for cure in dict.fromkeys(check.cure for check in failed):
+        errors = dict.fromkeys(check.error for check in failed if check.cure == cure and check.error)
+        print_paragraph(" ".join([cure, *(f"What was raised: {error}." for error in errors)]))
+    if outcome.floors:
+        print_paragraph("What real images and noise score: a model's numbers on digits lie between.")
         _table(_FLOORS, _floor_rows(outcome), align="llrr")
         if blind := _blind(outcome):
             print_paragraph(blind)
-    # The check that is nearest to the root of the trouble comes first.
-    for cure in dict.fromkeys(check.cure for check in failed):
-        names = "; ".join(f"{check.name} ({check.error})" if check.error else check.name
-                          for check in failed if check.cure == cure)  # fmt: skip
-        print_paragraph(f"FAILED: {names}. {cure}")
     print_paragraph(_verdict(outcome, len(failed)))
 
 
@@ -85,8 +91,16 @@ def _table(headings: "Sequence[str]", rows: "Sequence[Sequence[str]]", *, align:
 def _verdict(outcome: "Outcome", failed: int) -> str:
     n, where = len(outcome.checks), outcome.environment.get("device", "?")
     if not failed:
-        return f"All {n} checks passed on {where}. Numbers from this machine can be compared with those of others."
-    return f"{failed} of {n} checks failed on {where}."
+        return f"All {n} checks passed on {where}: numbers from this machine can be compared with those of others."
+    return f"{failed} of {n} checks FAILED on {where}: do not publish numbers from this machine before they pass."
+
+
+def _group_rows(outcome: "Outcome") -> list[list[str]]:
+    rows = []
+    for group, about in _ABOUT.items():
+        checks = [check for check in outcome.checks if check.group == group]
+        rows.append([group, f"{sum(check.passed for check in checks)} of {len(checks)}", about])
+    return rows
 
 
 def _row(check: "Check") -> list[str]:

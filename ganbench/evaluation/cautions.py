@@ -1,5 +1,6 @@
 """What a reader should know before trusting the numbers: the warnings of a result."""
 
+from ganbench.evaluation.protocols import is_own
 from ganbench.features.extract import Extraction
 from ganbench.features.references import Reference
 from ganbench.protocol import Protocol
@@ -25,6 +26,11 @@ def cautions(extraction: Extraction, reference: Reference, protocol: Protocol, *
 def _weights(protocol: Protocol) -> str:
     if protocol.weights_verified:
         return ""
+    if is_own(protocol):
+        return (
+            f"The network is your own (sha256 {protocol.weights_sha256[:12]}...): the numbers compare only with others "
+            "made with it."
+        )
     return (
         f"The weights are not the published ones (sha256 {protocol.weights_sha256[:12]}...): the numbers compare "
         "only with others made with this very file."

@@ -10,7 +10,7 @@ from ganbench.evaluation.clock import Clock
 from ganbench.evaluation.options import Options
 from ganbench.features.classifier_files import classifier_identity
 from ganbench.progress import Progress, Warn
-from ganbench.protocol import Protocol, get_protocol
+from ganbench.protocol import Protocol
 from ganbench.provenance import machine, versions
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Network:
 
     def __init__(
         self,
-        protocol: str,
+        protocol: Protocol,
         options: Options,
         *,
         dataset: str | None,
@@ -39,7 +39,7 @@ class Network:
         warn: Warn,
         clock: Clock | None = None,
     ) -> None:
-        self._name, self.options, self._dataset = protocol, options, dataset
+        self._asked, self.options, self._dataset = protocol, options, dataset
         self._progress, self._warn = progress, warn
         self._clock = clock or Clock()
         self._loaded: Extractor | None = None
@@ -51,7 +51,7 @@ class Network:
         """The protocol that is really run: with weights of the user's own, theirs."""
         if self.options.weights is not None or self._loaded is not None:
             return self.extractor.protocol
-        return get_protocol(self._name)
+        return self._asked
 
     @property
     def extractor(self) -> "Extractor":
@@ -67,7 +67,7 @@ class Network:
         from ganbench.features.loading import load_extractor
 
         return load_extractor(
-            get_protocol(self._name),
+            self._asked,
             device=self.options.device,
             backend=self.options.backend,
             weights=self.options.weights,

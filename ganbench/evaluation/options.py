@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ganbench.errors import UsageError
 from ganbench.metrics._registry import METRICS
+from ganbench.protocol import Protocol
+
+if TYPE_CHECKING:
+    from ganbench.features.user_networks import CustomNetwork
 
 DEFAULT_METRICS = ("fid", "kid", "inception_score", "precision_recall", "density_coverage")
 SEED = 2020
@@ -20,7 +24,8 @@ class Options:
     everything: bool = False  # --metrics all: without those that take training or the like
     labels: Path | None = None
     ref_test: str | Path | None = None
-    protocol: str = "auto"
+    protocol: "str | Path | Protocol | CustomNetwork" = "auto"
+    allow_code: bool = False
     num: int | None = None
     seed: int = SEED
     device: str = "auto"

@@ -9,7 +9,6 @@ from ganbench.evaluation.run import positions
 from ganbench.features.devices import choose
 from ganbench.images.source import open_images
 from ganbench.metrics._registry import build
-from ganbench.protocol import get_protocol
 
 
 def plan(samples: str | Path, real: str | Path, *, options: Options) -> dict[str, Any]:
@@ -22,7 +21,7 @@ def plan(samples: str | Path, real: str | Path, *, options: Options) -> dict[str
     return {
         "samples": {"source": source.name, "images": len(source), "used": len(positions(source, options))},
         "reference": found.how,
-        "protocol": get_protocol(found.protocol).record(),
+        "protocol": found.protocol.record(),
         "metrics": {name: build(name, seed=options.seed).params() for name in options.metrics},
         "device": choose(options.device),
         "backend": options.backend,

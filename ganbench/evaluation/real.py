@@ -11,6 +11,7 @@ from ganbench.errors import BadImage, CorruptFile, UsageError
 from ganbench.evaluation.network import Network
 from ganbench.evaluation.options import Options
 from ganbench.evaluation.passes import Passes
+from ganbench.evaluation.protocols import chosen_protocol, is_own
 from ganbench.evaluation.scoring import wanted_of_reals
 from ganbench.features.extract import Extraction, Wanted, extract
 from ganbench.features.factors import FactorCache
@@ -23,7 +24,7 @@ from ganbench.images.source import ImageSource, open_images
 from ganbench.metrics._base import Metric
 from ganbench.metrics._neighbours import kth_distances
 from ganbench.progress import Progress, Warn, silent, unheard
-from ganbench.protocol import get_protocol
+from ganbench.protocol import Protocol
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,14 @@ class Found:
     """A reference that is known to exist, before anything is computed.
 
     Attributes:
-        protocol: the name of the protocol that the evaluation runs under.
+        protocol: the protocol that the evaluation runs under.
         load: gives the statistics, by reading or by making them, with what the metrics ask for.
         facts: gives the reference without its numbers where that takes no work; else None.
         how: in words, for `--dry-run`.
         dataset: the dataset that it is named after.
     """
 
-    protocol: str
+    protocol: Protocol
     load: Callable[[Passes, Mapping[str, Metric]], Real]
     facts: Callable[[Passes], Reference | None]
     how: str
@@ -92,9 +93,9 @@ def find_real(real: ImageSource | str | Path, options: Options) -> Found:
 
 def _named(spec: str, options: Options) -> Found:
     asked = check_name(spec)
-    protocol = auto_protocol(spec) if options.protocol == "auto" else options.protocol
+    protocol = chosen_protocol(options, auto=auto_protocol(spec))
     if options.weights is None:  # other weights make another protocol, whose statistics are asked for later
-        check_protocol_of(spec, get_protocol(protocol))
+        check_protocol_of(spec, protocol)
 
     def load(passes: Passes, _: Mapping[str, Metric]) -> Real:
         def build(source: ImageSource, name: str, split: str) -> Reference:
@@ -125,31 +126,32 @@ def _statistics(path: Path, options: Options) -> Found:
     stated = read_foreign(path)
     if options.protocol == "auto" and stated.protocol_name is None:
         raise unnamed_protocol(path)
-    name = options.protocol if options.protocol != "auto" else str(stated.protocol_name)
+    protocol = chosen_protocol(options, auto=str(stated.protocol_name))
     if options.weights is None:
-        stated.check_protocol(get_protocol(name))
-    _check_width(path, stated, name)
+        stated.check_protocol(protocol)
+    _check_width(path, stated, protocol)
 
     def load(passes: Passes, _: Mapping[str, Metric]) -> Real:
-        protocol = passes.network.protocol
+        used = passes.network.protocol
         factors = FactorCache(warn=passes.warn)
-        return Real(read_foreign(path, factors=factors, head=protocol.head).check_protocol(protocol), str(path))
+        return Real(read_foreign(path, factors=factors, head=used.head).check_protocol(used), str(path))
 
-    return Found(name, load, lambda _: replace(stated, heads={}), f"the statistics in {path}")
+    return Found(protocol, load, lambda _: replace(stated, heads={}), f"the statistics in {path}")
 
 
-def _check_width(path: Path, reference: Reference, name: str) -> None:
-    protocol = get_protocol(name)
+def _check_width(path: Path, reference: Reference, protocol: Protocol) -> None:
+    if is_own(protocol):
+        return  # the width of a network of the user's own is known when it has run
     found, width = next(iter(reference.heads.values())).d, EXTRACTORS.get(protocol.extractor).heads[protocol.head]
     if found != width:
         raise UsageError(
-            f"{path} has statistics of {found} features; the protocol {name} has {width}. "
+            f"{path} has statistics of {found} features; the protocol {protocol.name} has {width}. "
             "Name the protocol that they were made with."
         )
 
 
 def _images(source: ImageSource, options: Options) -> Found:
-    protocol = "tf" if options.protocol == "auto" else options.protocol
+    protocol = chosen_protocol(options, auto="tf")
     everything = range(len(source))
 
     def load(passes: Passes, metrics: Mapping[str, Metric]) -> Real:

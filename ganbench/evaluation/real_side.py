@@ -141,7 +141,7 @@ class RealSide:
         spec = options.ref_test or self._test_split()
         if spec is None:
             return None
-        found = find_real(spec, replace(options, protocol=self._passes.network.protocol.name))
+        found = find_real(spec, replace(options, protocol=self._passes.network.protocol))
         return RealSide(found, str(spec), self._passes, self._metrics)
 
     def _test_split(self) -> str | None:

@@ -19,11 +19,13 @@ from ganbench.evaluation.options import Options
 from ganbench.evaluation.passes import Keys, Passes
 from ganbench.evaluation.pictures import choose, gallery
 from ganbench.evaluation.points import evaluate_points, is_distribution
+from ganbench.evaluation.protocols import chosen_protocol
 from ganbench.evaluation.real import build_from, find_real
 from ganbench.evaluation.real_side import RealSide
 from ganbench.evaluation.scoring import absent, compute, wanted_of_fakes
 from ganbench.evaluation.sides import FakeSide, Missing, check_possible
 from ganbench.features.extract import Extraction
+from ganbench.features.reference_names import DEFAULT_PROTOCOL
 from ganbench.features.references import Reference
 from ganbench.features.source_images import SourceImages
 from ganbench.features.store import FeatureStore, Stored
@@ -367,5 +369,6 @@ def make_reference(
 
     Raises UsageError where the images cannot be used, GanbenchError where weights are missing.
     """
-    network = Network(options.protocol, options, dataset=name, progress=progress, warn=warn)
+    protocol = chosen_protocol(options, auto=DEFAULT_PROTOCOL)
+    network = Network(protocol, options, dataset=name, progress=progress, warn=warn)
     return build_from(source, name, split, network, options=options, progress=progress, warn=warn)

@@ -37,7 +37,7 @@ def check_possible(name: str, metric: Metric, protocol: Protocol, heads: Mapping
             f"{name} needs a generator, not its samples. From Python: ganbench.perceptual_path_length(G, ...)"
         )
     head = head_of(metric, protocol)
-    if metric.head == "images" or head in heads:
+    if metric.head == "images" or (head and head in heads):
         return
     if metric.head == "classes":
         raise Missing(
@@ -45,7 +45,9 @@ def check_possible(name: str, metric: Metric, protocol: Protocol, heads: Mapping
             "that has it: --ref fashion-mnist, --ref digits; for points --ref ring8-pacgan and its kin"
         )
     what = {"logits": "a classifier", "spatial": "spatial features"}.get(metric.head, f"the head {head!r}")
-    raise Missing(f"{name} needs {what}, which the network of {protocol.name} has not. Use --protocol tf or embedded")
+    raise Missing(
+        f"{name} needs {what}, which the network of {protocol.name} has not. Use --protocol tf or --protocol embedded"
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from torch import Tensor
 from ganbench.errors import BadInput
 from ganbench.features._classifier_net import SIDE, ClassifierNet
 from ganbench.features.classifier_files import STACKED, classifier_file
+from ganbench.features.devices import exact
 from ganbench.features.preprocess import Preprocess
 from ganbench.features.state_dict import load_into
 from ganbench.features.stats import Moments
@@ -103,7 +104,8 @@ class Classifier:
         """
         if not images:
             return {"classes": np.empty((0, self.heads["classes"]), dtype=np.float32)}
-        return {"classes": self._logits(self._preprocess(images, "cpu")).numpy()}
+        with exact():
+            return {"classes": self._logits(self._preprocess(images, "cpu")).numpy()}
 
     def _logits(self, x: Tensor) -> Tensor:
         """Normalised float32 (n, 3, size, size) to (n, K)."""

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -73,14 +73,18 @@ def _processor() -> str:
 def exact() -> Iterator[None]:
     """Full float32 and repeatable algorithms for what runs inside; the settings of before come back afterwards.
 
-    No TF32 and no bfloat16 in matrix products and convolutions, no choice of algorithm by timing.
+    No TF32 and no bfloat16 in matrix products and convolutions, no choice of algorithm by timing, and no autocast of a
+    training loop around it.
     """
     cudnn = torch.backends.cudnn
     benchmark, deterministic = cudnn.benchmark, cudnn.deterministic
     restore = _full_precision()
     cudnn.benchmark, cudnn.deterministic = False, True
     try:
-        yield
+        with ExitStack() as stack:
+            for kind in {CPU, choose("auto").partition(":")[0]}:
+                stack.enter_context(torch.autocast(kind, enabled=False))
+            yield
     finally:
         cudnn.benchmark, cudnn.deterministic = benchmark, deterministic
         for place, name, value in restore:

@@ -98,7 +98,8 @@ def load_extractor(
         warn=warn,
     )
     network = kind.load(path)
-    runner = BACKENDS.get(engine).prepare(network, chosen, size=protocol.size)
+    with devices.exact():
+        runner = BACKENDS.get(engine).prepare(network, chosen, size=protocol.size)
     used = protocol.with_weights(sha256)
     return Extractor(used, runner, heads=dict(network.heads), device=chosen, backend=engine)
 

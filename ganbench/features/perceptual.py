@@ -9,7 +9,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganbench.errors import UsageError
+from ganbench.errors import Unavailable, UsageError
 from ganbench.features.extractors.efficientnet_lite0 import EfficientNetLite0
 from ganbench.features.lpips import Lpips
 from ganbench.features.weights import locate
@@ -57,5 +57,11 @@ def distance_of(given: str | Distance, device: str, *, progress: Progress = sile
     if given == "embedded":
         return Embedded.load().to(device)
     if given == "lpips":
-        return Lpips.load(progress=progress).to(device)
+        try:
+            return Lpips.load(progress=progress).to(device)
+        except Unavailable as error:
+            raise Unavailable(
+                f"{error}\nFrom Python, files of your own: distance=ganbench.features.lpips.Lpips.load(vgg=FILE, "
+                'heads=FILE); or without them: distance="embedded".'
+            ) from error
     raise UsageError(f"Unknown distance {given!r}. There are: embedded, lpips, or a callable of two batches.")

@@ -125,9 +125,7 @@ class GenerativeMetrics(Metric):
         if array.ndim != 4 or array.shape[1] not in (1, 3):
             raise BadInput(f"update takes images of shape (n, 3, h, w) or (n, 1, h, w); found {array.shape}.")
         batch = images_of_batch(array, start=0, value_range=self._options.value_range)
-        # In mixed precision the loop around this runs under autocast, which would reach into the network.
-        with torch.autocast(self.device.type, enabled=False):
-            found = self._ready().network([image.pixels for image in batch])
+        found = self._ready().network([image.pixels for image in batch])
         rows = np.concatenate([found[head] for head in self._widths()], axis=1)
         getattr(self, self._rows).append(torch.from_numpy(rows).to(self.device))
         digests = np.frombuffer(b"".join(image.digest for image in batch), dtype=np.uint8).reshape(-1, _DIGEST)

@@ -1,7 +1,6 @@
 """The main components of a set of features, by exact eigenvectors of its covariance."""
 
 import numpy as np
-from scipy.linalg import eigh
 
 from ganbench.features.stats import F64
 from ganbench.metrics._screen import Array, centre_of, tiles
@@ -12,6 +11,8 @@ def reduced(*sets: Array, among: Array, dims: int) -> list[F64]:
 
     The components are centred and keep their lengths, so distances are those of the projections.
     """
+    from scipy.linalg import eigh
+
     d = among.shape[1]
     if d <= dims:
         return [np.asarray(values, dtype=np.float64) for values in sets]

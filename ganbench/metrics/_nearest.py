@@ -103,16 +103,19 @@ class _Seek:
                 self._tile(a, b)
 
     def _tile(self, a: slice, b: slice) -> None:
-        upper = self._bounds(self._left.part(a), self._right.part(b), b)
+        i, j = self._hopeful(self._left.part(a), self._right.part(b), a, b)
+        if len(i) > _CROWDED * TILE * TILE:
+            i, j = self._hopeful(self._ready(self._x[a], np.float64), self._ready(self._y[b], np.float64), a, b)
+        self._measure(i, j)
+
+    def _hopeful(self, left: Screen, right: Screen, a: slice, b: slice) -> tuple[Index, Index]:
+        """The pairs of a tile that can be as near as the best of their row, once each row's first has been measured."""
+        upper = self._bounds(left, right, b)
         top = upper.argmax(axis=1)
-        hopeful = np.flatnonzero(upper[np.arange(len(upper)), top] >= self._floor(a, upper))
-        self._measure(hopeful + a.start, top[hopeful] + b.start)
-        held = upper >= self._floor(a, upper)[:, None]
-        if np.count_nonzero(held) > _CROWDED * TILE * TILE:
-            upper = self._bounds(self._ready(self._x[a], np.float64), self._ready(self._y[b], np.float64), b)
-            held = upper >= self._floor(a, upper)[:, None]
-        i, j = np.divmod(np.flatnonzero(held), upper.shape[1])
-        self._measure(i + a.start, j + b.start)
+        rows = np.flatnonzero(upper[np.arange(len(upper)), top] >= self._floor(a, upper))
+        self._measure(rows + a.start, top[rows] + b.start)
+        i, j = np.divmod(np.flatnonzero(upper >= self._floor(a, upper)[:, None]), upper.shape[1])
+        return i + a.start, j + b.start
 
     def _bounds(self, left: Screen, right: Screen, b: slice) -> Array:
         """Bounds from above on -s²(‖x - y‖/reach)²/2."""

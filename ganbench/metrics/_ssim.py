@@ -4,7 +4,6 @@ Wang, Simoncelli and Bovik 2003, https://doi.org/10.1109/ACSSC.2003.1292216.
 """
 
 import numpy as np
-from scipy.ndimage import correlate1d
 
 from ganbench.features.image_set import Pixels
 from ganbench.features.stats import F64
@@ -37,6 +36,8 @@ def ms_ssim(a: Pixels, b: Pixels) -> float:
 
 def _maps(x: F64, y: F64) -> tuple[F64, F64]:
     """Luminance and contrast at each pixel."""
+    from scipy.ndimage import correlate1d
+
     kernel = _WINDOW / _WINDOW.sum()
     stack = np.stack([x, y, x * x + y * y, x * y])
     for axis in (-2, -1):

@@ -11,10 +11,10 @@ spread over seeds. A gain below 0 says that fakes help less than shifts do, the 
 
 The gain's spread over seeds is `seed_std`: the noise of training and of which reals were drawn, not of the fakes,
 so no interval is given. The classifier is that of `_training.py`, for images of up to 64 pixels, to which larger ones
-are reduced. With 10,000 fakes of 28 pixels the 80 trainings take about ten minutes of one core.
+are reduced. With 10,000 fakes of 28 pixels the 80 trainings take a quarter of an hour of one core.
 
 Paper: Bowles et al. 2018, "GAN augmentation: augmenting training data using generative adversarial networks",
-https://arxiv.org/abs/1810.10863, and Ravuri and Vinyals 2019, https://arxiv.org/abs/1905.10887, section 5.
+https://arxiv.org/abs/1810.10863; also the naive augmentation score of Ravuri and Vinyals 2019, arXiv 1905.10887.
 """
 
 from collections.abc import Mapping

@@ -24,7 +24,6 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv
 
 from ganbench.errors import UsageError
 from ganbench.features.stats import F64, Features
@@ -86,6 +85,8 @@ def _duplicates(features: Features, apart: F64, limit: float) -> NDArray[np.int6
 
 def support(duplicates: NDArray[np.int64]) -> Score:
     """The estimate from how many duplicates each image has, (n,)."""
+    from scipy.special import gammaincinv
+
     n = len(duplicates)
     slots, m = n * (n - 1) / 2, float(duplicates.sum() / 2)
     value = slots / (m + 1)

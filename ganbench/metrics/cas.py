@@ -10,7 +10,7 @@ what they leave out of a class shows.
 
 The classifier and its training are those of `_training.py`: a small network for images of up to 64 pixels, to
 which larger ones are reduced. Values compare only with values of this classifier, not with the ResNet-50 of the
-paper. 10,000 images of 28 pixels take six times 25 s of one core.
+paper. 10,000 images of 28 pixels take six times 30 s of one core.
 
 Paper: Ravuri and Vinyals 2019, "Classification accuracy score for conditional generative models",
 https://arxiv.org/abs/1905.10887.

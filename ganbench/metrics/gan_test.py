@@ -9,7 +9,7 @@ too typical or are copies of what the classifier was trained on. It says nothing
 class, repeated, scores 1. The series gives both of each class.
 
 The classifier and its training are those of `_training.py`: a small network for images of up to 64 pixels, to
-which larger ones are reduced. 10,000 real images of 28 pixels take three times 25 s of one core.
+which larger ones are reduced. 10,000 real images of 28 pixels take three times 30 s of one core.
 
 Paper: Shmelkov, Schmid and Alahari 2018, "How good is my GAN?", https://arxiv.org/abs/1807.09499.
 """

@@ -19,7 +19,6 @@ from math import inf
 from typing import ClassVar
 
 import numpy as np
-from scipy.linalg import eigvalsh
 
 from ganbench.errors import UsageError
 from ganbench.features.stats import F64, Features
@@ -48,6 +47,8 @@ class Vendi(Metric):
 
     def compute(self, *, fake: Features, real: Features | None) -> Mapping[str, Score]:  # noqa: ARG002
         """The score, in 1..min(n, d). Raises UsageError where only the moments of the fakes are known."""
+        from scipy.linalg import eigvalsh
+
         spectrum = eigvalsh(_kernel(values_of(fake, "fake")), check_finite=False, overwrite_a=True)
         return {"vendi": Score(float(np.exp(_entropy(spectrum[spectrum > 0], self.q))))}
 

@@ -78,11 +78,10 @@ def _checked(floor: Floor, record: Record) -> Iterator[Check]:
         wanted = recorded[which]
         name = f"{floor.label} of {'real digits' if which == 'real' else 'uniform noise'}"
         yield _MAKE.near(name, value, wanted.value, wanted.tolerance, error="" if value is not None else "no value")
-    sign = 1 if floor.direction == "lower" else -1
-    if sign * recorded["noise"].value > sign * recorded["real"].value:
-        yield _MAKE.near(
-            f"{floor.label}: noise is worse than real digits (1 is yes)", float(floor.noise_is_worse), 1.0, 0.0
-        )
+    gap = recorded["noise"].value - recorded["real"].value
+    if gap * (1 if floor.direction == "lower" else -1) > 0 and floor.real is not None and floor.noise is not None:
+        found = (floor.noise - floor.real) / gap
+        yield _MAKE.near(f"{floor.label}: how far noise is from real digits, of the recorded gap", found, 1.0, 0.1)
 
 
 def floors(extractor: Extractor, *, progress: Progress) -> list[Floor]:

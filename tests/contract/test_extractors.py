@@ -1,7 +1,7 @@
 """What every network promises, under every back-end that runs on the CPU here."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +44,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
                 torch.save(kind().state_dict(), folder / name)
         return folder / name
 
-    @lru_cache(maxsize=2)  # one network under the back-ends of the CPU
+    @cache
     def made(name: str, backend: str) -> Extractor:
         if reason := BACKENDS.get(backend).available("cpu"):
             pytest.skip(reason)

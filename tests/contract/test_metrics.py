@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import IDEAL, Array, N, as_features, case, labels
+from cases import IDEAL, Array, N, as_features, case, labels, quick
 
 from ganbench.errors import BadInput, UsageError
 from ganbench.features.stats import Features, Moments
@@ -28,7 +28,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def metric(name: str) -> Metric:
-    return build(name, seed=2020)
+    return quick(name, build(name, seed=2020))
 
 
 def good(name: str, metric: Metric) -> Array:

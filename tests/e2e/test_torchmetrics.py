@@ -147,12 +147,17 @@ def test_it_is_pickled_and_stored_with_its_images(
         assert fed(copy, images[20:]) == wanted
 
 
-def test_mixed_precision_does_not_reach_into_the_network(images: Tensor) -> None:
-    metric = GenerativeMetrics(real="digits", metrics=["fid"], backend="torch")
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
+def test_mixed_precision_does_not_reach_into_the_network(images: Tensor, backend: str) -> None:
+    """Nor, beside it, into that of the Evaluator, though it is loaded there."""
+    metric = GenerativeMetrics(real="digits", metrics=["fid", "mode_coverage"], backend=backend)
+    evaluator = ganbench.Evaluator(real="digits", metrics=["fid"], backend=backend, device="cpu")
     plain = fed(metric, images)
     metric.reset()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert fed(metric, images) == plain
+        evaluator.update(images)
+    assert evaluator.compute()["frechet_distance"].value == plain["frechet_distance"]
 
 
 def test_what_has_no_value_is_nan(metric: GenerativeMetrics, images: Tensor) -> None:

@@ -1,8 +1,8 @@
 """DINOv2, CLIP and VGG16 against the code of those who published them, on random weights.
 
-CLIP's and VGG16's oracles come with torch-fidelity, whose CLIP is OpenAI's module. DINOv2's is not published as a package:
-its numbers below were computed once with the code of github.com/facebookresearch/dinov2 at commit b8931f7, function
-`dinov2_vitl14(pretrained=False)`, with the weights and inputs that this file makes.
+CLIP's and VGG16's oracles come with torch-fidelity, whose CLIP is OpenAI's module. DINOv2's is not published as a
+package: its numbers below were computed once with the code of github.com/facebookresearch/dinov2 at commit b8931f7,
+function `dinov2_vitl14(pretrained=False)`, with the weights and inputs that this file makes.
 """
 
 import warnings

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 import ganbench
-from ganbench.errors import BadInput, UsageError
+from ganbench.errors import BadInput, Unavailable, UsageError
+from ganbench.features.lpips import Lpips
 from ganbench.features.stats import Features
 from ganbench.latent import interpolation_smoothness, lerp, perceptual_path_length, slerp
 from ganbench.metrics.ppl import Ppl
@@ -239,6 +240,15 @@ def test_the_embedded_distance_is_quadratic_in_small_steps() -> None:
     given: dict[str, Any] = {"z_dim": 6, "n": 24}
     fine, coarse = (value(perceptual_path_length(G, epsilon=e, **given)["ppl"]) for e in (1e-4, 1e-3))
     assert fine == pytest.approx(coarse, rel=0.05)
+
+
+def test_without_the_weights_of_lpips_the_ways_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(**given: Any) -> Lpips:
+        raise Unavailable("The weights vgg16-397923af.pth are needed and are not on this machine.")
+
+    monkeypatch.setattr(Lpips, "load", nowhere)
+    with pytest.raises(Unavailable, match=r"(?s)vgg16-397923af\.pth.*Lpips\.load\(vgg=FILE, heads=FILE\).*embedded"):
+        ppl(Linear(), distance="lpips")
 
 
 # What a generator may not do

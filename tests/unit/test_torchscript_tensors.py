@@ -63,7 +63,8 @@ def no_code(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*args: object, **given: object) -> None:
         raise AssertionError("code of the file was on its way to run")
 
-    for place, name in [(torch.jit, "load"), (torch, "load"), (pickle, "loads"), (pickle, "load"), (pickle, "Unpickler")]:
+    loaders = [(torch.jit, "load"), (torch, "load"), (pickle, "loads"), (pickle, "load"), (pickle, "Unpickler")]
+    for place, name in loaders:
         monkeypatch.setattr(place, name, never)
 
 

@@ -192,7 +192,7 @@ def test_torchscript(module: Small, program: Path, backend: str) -> None:
 
 def test_torchscript_runs_only_when_allowed(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.jit, "load", lambda *args, **given: pytest.fail("it was loaded"))
-    with pytest.raises(UsageError, match="runs code that is in the file. Add --allow-code if you trust"):
+    with pytest.raises(UsageError, match=r"runs code that is in the file\. Add --allow-code if you trust"):
         protocol_of(program)
     (program.parent / "mine.toml").write_text(f'extractor = "{program.name}"\n')
     with pytest.raises(UsageError, match="--allow-code"):
@@ -295,7 +295,7 @@ def test_a_protocol_file(program: Path, tmp_path: Path) -> None:
     file.write_text(
         'extractor = "../net.pt"\nname = "faces"\nsummary = "Of faces"\nsize = 48\nresize = "bilinear"\nclamp = false\n'
         'shift = [1.0, 2.0, 3.0]\nscale = 4.0\nlogits_head = "features"\n[labels]\nfrechet_distance = "FD-faces"\n'
-        f'kernel_distance = "KD-faces"\n'
+        'kernel_distance = "KD-faces"\n'
     )
     protocol = protocol_of(str(file), allow_code=True)
     assert (protocol.name, protocol.size, protocol.resize, protocol.shift, protocol.scale, protocol.logits_head) == (
@@ -470,9 +470,9 @@ def test_what_is_no_custom_network() -> None:
         protocol_of(CustomNetwork(lambda x: x))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="runs no network of one's own"):
         loaded(protocol_of(CustomNetwork(Small(), size=16)), backend="compile")
+    sparse = nn.Linear(2, 2)
+    sparse.weight = nn.Parameter(torch.eye(2).to_sparse())
     with pytest.raises(UsageError, match="is no plain tensor"):
-        sparse = nn.Linear(2, 2)
-        sparse.weight = nn.Parameter(torch.eye(2).to_sparse())
         protocol_of(CustomNetwork(sparse))
 
 
