@@ -7,6 +7,7 @@ or places, in ascending order, makes lines of the others over it. Everything has
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from ganbench import formatting as fmt
@@ -16,8 +17,9 @@ _OVER = ("n", "t", "labels")  # columns that others are drawn over
 _SPREAD = "_std"  # ends the name of a column that holds the spread of another
 _ROWS = 20
 _FAR_APART = 50.0  # the largest is so many times the smallest: a logarithmic scale shows both
-_WIDE, _HIGH, _LEFT, _RIGHT, _TOP, _BOTTOM = 360.0, 230.0, 46.0, 10.0, 10.0, 38.0
-_SQUARE = 182.0  # the side of the unit square: as high as the other drawings
+_WIDE, _HIGH, _LEFT, _RIGHT, _TOP, _BOTTOM = 290.0, 210.0, 46.0, 10.0, 24.0, 38.0
+_ACROSS, _UP = 2, 3  # the fewest steps of an axis: figures are wider than they are high
+_SQUARE = 148.0  # the side of the unit square: as high as the other drawings
 _NAMED_CLASSES = 12  # up to so many classes each bear their name
 
 
@@ -43,13 +45,12 @@ class Chart:
     """A drawing of `width` x `height` units whose axes cross at (`left`, `bottom`).
 
     Attributes:
-        across, up: what the axes are.
+        across: what the lower axis is.
         marks: the columns, in order; the first is the one to look at.
         xs, ys: the ticks.
     """
 
     across: str
-    up: str
     marks: list[Mark]
     xs: list[Tick]
     ys: list[Tick]
@@ -57,6 +58,11 @@ class Chart:
     height: float = _HIGH
     left: float = _LEFT
     bottom: float = _HIGH - _BOTTOM
+
+    @property
+    def up(self) -> str:
+        """What the upright axis is; "" where there are several columns, which a legend tells apart."""
+        return self.marks[0].name if len(self.marks) == 1 else ""
 
     @property
     def right(self) -> float:
@@ -82,6 +88,7 @@ class _Axis:
     start: float
     end: float
     log: bool = False
+    fewest: int = _UP
 
     def __call__(self, value: float) -> float:
         low, high, x = (math.log(v) for v in (self.low, self.high, value)) if self.log else (self.low, self.high, value)
@@ -91,9 +98,10 @@ class _Axis:
         if self.log:
             places = [10.0**e for e in range(math.ceil(math.log10(self.low)), math.floor(math.log10(self.high)) + 1)]
             return [Tick(round(self(v), 1), f"{v:,.10g}") for v in places]
-        step = _step(self.high - self.low)
+        step = _step(self.high - self.low, self.fewest)
+        places = max(0, -math.floor(math.log10(step) + 1e-9))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        return [Tick(round(self(i * step), 1), f"{round(i * step, 12):,.10g}") for i in range(first, last + 1)]
+        return [Tick(round(self(i * step), 1), f"{i * step:,.{places}f}") for i in range(first, last + 1)]
 
 
 def chart_of(columns: Columns) -> Chart | None:
@@ -130,10 +138,10 @@ def table_of(columns: Columns) -> Table:
 
 def _curve(columns: Columns) -> Chart:
     low, high = _HIGH - _BOTTOM, _TOP
-    x, y = _Axis(0, 1, _LEFT, _LEFT + _SQUARE), _Axis(0, 1, low, high)
-    mark = Mark("precision and recall", _path(columns["recall"], columns["precision"], x, y), "line")
+    x, y = _Axis(0, 1, _LEFT, _LEFT + _SQUARE, fewest=_ACROSS), _Axis(0, 1, low, high)
+    mark = Mark("precision", _path(columns["recall"], columns["precision"], x, y), "line")
     width = _LEFT + _SQUARE + _RIGHT
-    return Chart(across="recall", up="precision", marks=[mark], xs=x.ticks(), ys=y.ticks(), width=width)
+    return Chart(across="recall", marks=[mark], xs=x.ticks(), ys=y.ticks(), width=width)
 
 
 def _bars(columns: Columns, others: Sequence[str]) -> Chart:
@@ -142,24 +150,26 @@ def _bars(columns: Columns, others: Sequence[str]) -> Chart:
     y = _Axis(0, min(_step(top) * math.ceil(top / _step(top) - 1e-9), 1.0), _HIGH - _BOTTOM, _TOP)
     slot = (_WIDE - _LEFT - _RIGHT) / len(classes)
     gap = 0.15 * slot if slot > 4 else 0.0
-    marks = []
+    marks: list[Mark] = []
     for name in others:
         parts = []
         for i, value in enumerate(columns[name]):
             if value is None:
                 continue
             a, b, at = _LEFT + i * slot + gap, _LEFT + (i + 1) * slot - gap, y(value)
-            parts.append(f"M{a:.2f} {y(0):.1f}V{at:.1f}H{b:.2f}V{y(0):.1f}Z" if not marks else f"M{a:.2f} {at:.1f}H{b:.2f}")
+            parts.append(
+                f"M{a:.2f} {y(0):.1f}V{at:.1f}H{b:.2f}V{y(0):.1f}Z" if not marks else f"M{a:.2f} {at:.1f}H{b:.2f}"
+            )
         marks.append(Mark(_words(name), "".join(parts), "dashes" if marks else "bars"))
     every = 1 if len(classes) <= _NAMED_CLASSES else max(1, int(_step(len(classes))))
     xs = [Tick(round(_LEFT + (i + 0.5) * slot, 1), str(classes[i])) for i in range(0, len(classes), every)]
-    return Chart(across="class", up=" and ".join(_words(name) for name in others), marks=marks, xs=xs, ys=y.ticks())
+    return Chart(across="class", marks=marks, xs=xs, ys=y.ticks())
 
 
 def _lines(columns: Columns, over: str, others: Sequence[str]) -> Chart:
     places = [float(value or 0) for value in columns[over]]
     far = places[0] > 0 and places[-1] >= _FAR_APART * places[0]
-    x = _Axis(places[0], places[-1], _LEFT + 6, _WIDE - _RIGHT - 6, far)
+    x = _Axis(places[0], places[-1], _LEFT + 6, _WIDE - _RIGHT - 6, far, _ACROSS)
     spreads = {name: columns.get(name + _SPREAD, [0.0] * len(places)) for name in others}
     ends = [
         value + sign * (wide or 0.0)
@@ -173,7 +183,7 @@ def _lines(columns: Columns, over: str, others: Sequence[str]) -> Chart:
     low, high = step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9)
     y = _Axis(low, high if high > low else low + step, _HIGH - _BOTTOM, _TOP)
     marks = [Mark(_words(name), _line(places, columns[name], spreads[name], x, y), "line") for name in others]
-    return Chart(across=_words(over), up=marks[0].name if len(marks) == 1 else "", marks=marks, xs=x.ticks(), ys=y.ticks())
+    return Chart(across=_words(over), marks=marks, xs=x.ticks(), ys=y.ticks())
 
 
 def _line(
@@ -198,10 +208,11 @@ def _path(across: Sequence[float | None], up: Sequence[float | None], x: _Axis, 
     return "".join(parts)
 
 
-def _step(span: float) -> float:
-    """A step of 1, 2 or 5 times a power of ten that divides `span` into four to nine."""
-    power: float = 10.0 ** math.floor(math.log10(span / 4))
-    return next(power * times for times in (5.0, 2.0, 1.0) if power * times <= span / 4 * 1.0000001)
+def _step(span: float, fewest: int = _UP) -> float:
+    """A step of 1, 2 or 5 times a power of ten that divides `span` into at least `fewest`, at most 2.5 times that."""
+    most = span / fewest * (1 + 1e-9)
+    power: float = 10.0 ** math.floor(math.log10(most))
+    return next(power * times for times in (5.0, 2.0, 1.0) if power * times <= most)
 
 
 def _finite(value: float | None) -> float | None:
@@ -209,7 +220,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def _ascends(values: Sequence[float]) -> bool:
-    return all(a < b for a, b in zip(values, values[1:], strict=False))
+    return all(a < b for a, b in pairwise(values))
 
 
 def _is_share(value: float | None) -> bool:
@@ -217,11 +228,11 @@ def _is_share(value: float | None) -> bool:
 
 
 def _figures(column: Sequence[float | None]) -> list[str]:
-    """A column with as many decimals throughout as its largest number needs; whole numbers as such."""
-    known = [value for value in column if value is not None]
-    if all(float(value).is_integer() for value in known):
+    """A column with as many decimals throughout as its largest broken number needs; whole numbers as such."""
+    broken = [value for value in column if value is not None and not float(value).is_integer()]
+    if not broken:
         return ["-" if value is None else f"{value:.0f}" for value in column]
-    places = fmt.decimals(max(known, key=abs))
+    places = fmt.decimals(max(broken, key=abs))
     return ["-" if value is None else f"{value:.{places}f}" for value in column]
 
 

@@ -83,4 +83,5 @@ def _places() -> dict[str, str]:
 
 def _stored_features() -> str:
     entries, size = FeatureStore().usage()
-    return f"{entries} evaluations, {size / 1e6:,.0f} MB of at most {limit() / 1e6:,.0f} MB (GANBENCH_STORE_LIMIT)"
+    most = f"{limit() / 1e6:,.0f} MB (GANBENCH_STORE_LIMIT)"
+    return f"{entries} passes over images, {size / 1e6:,.0f} MB of at most {most}"

@@ -24,9 +24,7 @@ def decimals(value: float, ci95: tuple[float, float] | None = None) -> int:
         wanted = 1 - _exponent(half)
         if value:
             wanted = min(wanted, 5 - _exponent(value))
-    elif ci95 is None and float(value).is_integer():
-        wanted = 0
-    elif value == 0:
+    elif value == 0 or (ci95 is None and float(value).is_integer()):
         wanted = 0
     else:
         wanted = (3 if abs(value) >= 1 else 2) - _exponent(value)
@@ -53,8 +51,8 @@ def figure(value: float | None, ci95: tuple[float, float] | None, direction: Dir
     """
     if value is None:
         return "-"
-    count = ci95 is None and value > 1 and float(value).is_integer()
-    if direction == "higher" and abs(value) < 10 and not count and (ci95 is None or ci95[0] == ci95[1]):
+    counted = ci95 is None and value > 1 and float(value).is_integer()
+    if direction == "higher" and abs(value) < 10 and not counted and (ci95 is None or ci95[0] == ci95[1]):
         return f"{value:.3f}"
     return number(value, ci95)
 
@@ -71,7 +69,10 @@ def interval(value: float | None, ci95: tuple[float, float] | None) -> str:
 
 
 def value_of(metric: MetricResult) -> str:
-    """The value of a metric in a report."""
+    """The value of a metric in a report. Where a perfect sampler reaches more than 1, whole numbers are counts."""
+    counts = any(name.startswith("ceiling_") and most > 1 for name, most in metric.details.items())
+    if counts and metric.ci95 is None and metric.value is not None and float(metric.value).is_integer():
+        return number(metric.value)
     return figure(metric.value, metric.ci95, metric.direction)
 
 

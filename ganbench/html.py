@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganbench import formatting as fmt
+from ganbench.charts import Chart, Table, chart_of, table_of
 from ganbench.comparison import Comparison
 from ganbench.gallery import SIDE, Gallery, Picture, png_data_uri
 from ganbench.results import MetricResult, Result
@@ -18,6 +19,23 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _PIXEL_ART = 96  # pixels: pictures below this size are enlarged without smoothing
 # Parts of a protocol's record that are shown elsewhere.
 _SHOWN_APART = ("name", "fingerprint", "summary", "labels")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """The columns of one metric as a report shows them: drawn where that says more, and as a table.
+
+    Attributes:
+        key: of the metric.
+        metric: whose they are.
+        chart: the drawing, or None.
+        table: some or all rows.
+    """
+
+    key: str
+    metric: MetricResult
+    chart: Chart | None
+    table: Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +104,11 @@ def _environment() -> "Environment":
         "value": fmt.value_of,
         "interval": fmt.interval_of,
         "bias": fmt.bias_sentence,
-        "perfect": fmt.perfect_sentence,
+        "columns": _columns,
+        "missing": _missing,
+        "biased": _biased,
+        "perfects": _perfects,
+        "size": _size,
         "number": fmt.number,
         "figure": fmt.figure,
         "between": fmt.interval,
@@ -99,13 +121,46 @@ def _environment() -> "Environment":
         "cited": _cited,
         "reference_name": fmt.reference_name,
     }
-    environment.globals |= {"arrows": fmt.ARROWS, "side": SIDE}
+    environment.globals |= {"arrows": fmt.ARROWS, "side": SIDE, "perfect": fmt.perfect}
     return environment
 
 
 def _clean(value: Any) -> Any:
     """Text without control characters; what templates made themselves passes as it is."""
     return fmt.printable(value) if type(value) is str else value
+
+
+def _columns(result: Result) -> list[Columns]:
+    """The columns of all metrics that have some; drawings first, each group in the order of the metrics."""
+    found = [
+        Columns(key=key, metric=metric, chart=chart_of(metric.series), table=table_of(metric.series))
+        for key, metric in result.metrics.items()
+        if metric.series
+    ]
+    return sorted(found, key=lambda columns: columns.chart is None)
+
+
+def _missing(result: Result) -> dict[str, list[tuple[str, MetricResult]]]:
+    """The metrics without a value by the reason for it."""
+    found: dict[str, list[tuple[str, MetricResult]]] = {}
+    for key, metric in result.metrics.items():
+        if metric.value is None:
+            found.setdefault(metric.reason or "No reason was recorded.", []).append((key, metric))
+    return found
+
+
+def _biased(result: Result) -> list[MetricResult]:
+    """The metrics whose bias is told in a sentence."""
+    return [metric for metric in result.metrics.values() if fmt.bias_sentence(metric)]
+
+
+def _perfects(result: Result) -> bool:
+    """Whether it is known of some metric what a perfect sampler reaches."""
+    return any(fmt.perfect(key, metric) for key, metric in result.metrics.items())
+
+
+def _size(n: int | None, result: Result) -> str:
+    return fmt.size(n, result.protocol)
 
 
 def _exact(value: float | None) -> str:
@@ -149,7 +204,7 @@ def _cited(result: Result) -> str:
     by = f", ganbench {version['ganbench']}" if isinstance(version, Mapping) and "ganbench" in version else ""
     return (
         f"{', '.join(parts)}: {fmt.count(result.samples.n)} samples against {fmt.reference_name(result.reference)} "
-        f"({fmt.images(result.reference.n)}), protocol {fmt.printable(result.protocol.get('name', '?'))} "
+        f"({_size(result.reference.n, result)}), protocol {fmt.printable(result.protocol.get('name', '?'))} "
         f"{fmt.short(result.protocol['fingerprint'])}{fmt.printable(by)}. In brackets: 95 % interval of the sampling "
         "noise of the samples."
     )

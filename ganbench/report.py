@@ -1,5 +1,6 @@
 """What an evaluation hands to its user: the result with its pictures, as text, JSON or HTML."""
 
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,7 @@ from ganbench.gallery import Gallery
 from ganbench.registry import unknown
 from ganbench.results import MetricResult, Result, read_results
 
+_WIDTH = 100  # columns of plain text
 # What people type for a key that is spelt out in results.
 _NICKNAMES = {
     "fid": "frechet_distance",
@@ -110,12 +112,14 @@ def _unknown_metric(key: str, keys: list[str]) -> str:
 
 
 def text(result: Result) -> str:
-    """A result as plain text: the table, then what it is about, then warnings."""
+    """A result as plain text: the table, what it lacks and why, what it is about, warnings."""
+    rows, missing = table_rows(result), not_computed(result)
     warnings = [f"Warning: {fmt.printable(warning)}" for warning in result.warnings]
     blocks = [
         title(result),
-        fmt.aligned([list(HEADINGS), *table_rows(result)], "lrllrr"),
+        fmt.aligned([list(HEADINGS), *rows], "lrllrr") if rows else "",
         "\n".join(notes(result)),
+        "\n".join(["Not computed:", *wrapped(missing, _WIDTH)]) if missing else "",
         fmt.aligned([[name, what] for name, what in facts(result)], "ll"),
         "\n".join(warnings),
     ]
@@ -123,15 +127,40 @@ def text(result: Result) -> str:
 
 
 def notes(result: Result) -> list[str]:
-    """What must stand beside the table: the bias of a distance, the reason for a missing value."""
-    found = []
+    """What must stand beside the table: the bias of a distance, what a perfect sampler reaches."""
+    return [
+        fmt.printable(f"{metric.label}: {note}")
+        for key, metric in result.metrics.items()
+        for note in (fmt.bias_sentence(metric), fmt.perfect_sentence(key, metric))
+        if note
+    ]
+
+
+def not_computed(result: Result) -> list[tuple[str, str]]:
+    """The metrics without a value, those of one reason together: their labels, and the reason."""
+    why: dict[str, list[str]] = {}
     for metric in result.metrics.values():
         if metric.value is None:
-            said = [f"Not computed: {metric.reason}"]
-        else:
-            said = [fmt.bias_sentence(metric), fmt.perfect_sentence(metric)]
-        found += [fmt.printable(f"{metric.label}: {note}") for note in said if note]
-    return found
+            why.setdefault(fmt.printable(metric.reason or "no reason was recorded"), []).append(
+                fmt.printable(metric.label)
+            )
+    return [(", ".join(labels), reason) for reason, labels in why.items()]
+
+
+def wrapped(missing: list[tuple[str, str]], width: int) -> list[str]:
+    """Each metric without a value with its reason, in lines of at most `width` where words allow it."""
+    return [
+        line
+        for labels, reason in missing
+        for line in textwrap.wrap(
+            f"{labels}: {reason}",
+            width,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
 
 
 def title(result: Result) -> str:
@@ -143,7 +172,7 @@ HEADINGS = ("metric", "value", "95 % interval", "better", "samples", "reference"
 
 
 def table_rows(result: Result) -> list[list[str]]:
-    """One row of cells per metric, under HEADINGS."""
+    """One row of cells per metric that has a value, under HEADINGS."""
     return [
         [
             fmt.printable(metric.label),
@@ -154,6 +183,7 @@ def table_rows(result: Result) -> list[list[str]]:
             fmt.count(metric.n_real),
         ]
         for metric in result.metrics.values()
+        if metric.value is not None
     ]
 
 

@@ -16,8 +16,14 @@ from ganbench.metrics._registry import METRICS
 from ganbench.places import shipped_references
 from ganbench.protocol import get_protocol, protocol_names
 
-INSTALL_SIZE = Path(__file__).resolve().parent.parent / "docs" / "records" / "install-size.json"
+RECORDS = Path(__file__).resolve().parent.parent / "docs" / "records"
+INSTALL_SIZE, PARITY = RECORDS / "install-size.json", RECORDS / "parity.json"
 ARROWS = {"lower": "↓", "higher": "↑"}
+HEADS = {
+    "spatial": "spatial features",
+    "classes": "the classifier's logits",
+    "steps": "steps through latent space",
+}
 RESIZES = {
     "tf1-bilinear": "bilinear as in TensorFlow 1 (corners at 0, no antialiasing)",
     "bilinear": "bilinear, half-pixel centres, no antialiasing",
@@ -30,7 +36,7 @@ CROPS = {
     "before": ("the centred square to ", ""),
 }
 ROUNDINGS = {"none": "", "pillow-uint8": ", rounded to 8 bits"}
-_PAPER = re.compile(r'Paper: (?P<who>[^"]+), "(?P<title>[^"]+)", (?P<link>https://\S+?)[.,]?(?:\s|$)')
+_PAPER = re.compile(r'Paper: (?P<who>[^"]+), "(?P<title>[^"]+)",(?: [^,":]+,)? (?P<link>https://\S+?)[.,;]?(?:\s|$)')
 
 
 def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -70,25 +76,49 @@ def protocol_summaries() -> str:
 
 
 def metrics() -> str:
-    """The metrics: keys with direction, what they read, parameters, paper."""
+    """The metrics: keys with direction, what they need, parameters, oracles, how far from these, paper."""
     rows = []
     for name in METRICS.names():
         kind = METRICS.get(name)
         keys = ", ".join(f"`{key}` {ARROWS[way]}" for key, way in kind.keys.items())
         parameters = ", ".join(f"{key}={value}" for key, value in kind().params().items())
         default = "yes" if name in DEFAULT_METRICS else ""
-        rows.append([f"`{name}`", keys, _reads(kind), parameters or "none", default, paper(kind)])
-    headings = ["`--metrics`", "keys in a result", "reads", "parameters", "by default", "paper"]
-    return markdown(headings, rows)
+        oracles, apart = parity(name)
+        rows.append([f"`{name}`", keys, needs(kind), parameters or "none", default, oracles, apart, paper(kind)])
+    headings = ["`--metrics`", "keys in a result", "needs", "parameters", "by default"]
+    return markdown([*headings, "oracle", "measured difference", "paper"], rows)
 
 
-def _reads(kind: type[Metric]) -> str:
-    what = {"values": kind.head, "moments": f"moments of {kind.head}"}
-    fake = what[kind.needs_fake]
-    if kind.needs_real == "nothing":
-        return f"{fake} of the samples; no reference"
-    real = what[kind.needs_real]
-    return f"{fake} of both" if fake == real else f"{fake} of the samples, {real} of the reference"
+def needs(kind: type[Metric]) -> str:
+    """What a metric reads of the samples and of the reference, and what else it takes."""
+    what = HEADS.get(kind.head, kind.head)
+    fake, real = (
+        {"moments": f"moments of {what}", "optional": "shares of the classes"}.get(need, what)
+        for need in (kind.needs_fake, kind.needs_real)
+    )
+    both = f"{fake} of both" if fake == real else f"{fake} of the samples, {real} of the reference"
+    alone = fake if kind.head == "steps" else f"{fake} of the samples"
+    found = [f"{alone}; no reference" if kind.needs_real == "nothing" else both]
+    if kind.labels_of:
+        found.append(f"classes of {'both' if len(kind.labels_of) == 2 else kind.labels_of[0]}")
+    if kind.needs_held_out:
+        found.append("held-out reals")
+    return "; ".join([*found, *([f"takes {kind.costs}"] if kind.costs else [])])
+
+
+def parity(name: str) -> tuple[str, str]:
+    """The oracles of a metric, and in the same order the largest relative difference from each, by the record.
+
+    Raises ValueError where the record does not know the metric.
+    """
+    apart: dict[str, float] = {}
+    for line in json.loads(PARITY.read_text(encoding="utf-8"))["comparisons"]:
+        if line["metric"] == name:
+            oracle = " ".join(filter(None, (line["oracle"], line["version"])))
+            apart[oracle] = max(line["relative"], apart.get(oracle, 0.0))
+    if not apart:
+        raise ValueError(f"{PARITY} does not know {name}. Run: python scripts/measure_parity.py")
+    return "; ".join(apart), "; ".join(f"{each:.1e}" if each else "0" for each in apart.values())
 
 
 def paper(kind: type[Metric]) -> str:

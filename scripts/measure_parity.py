@@ -41,7 +41,7 @@ def compare(metric: str, oracle: Oracle) -> list[dict[str, Any]]:
             "key": key,
             "oracle": oracle.name,
             "version": version(oracle.package) if oracle.package else None,
-            "compared": (oracle.case.__doc__ or "").partition("\n")[0],
+            "compared": oracle.compared,
             **sizes(case.given),
             "params": {k: v for k, v in case.given.items() if not isinstance(v, np.ndarray)},
             "value": ours,

@@ -13,8 +13,6 @@ import parity_sets as sets
 from parity_packages import Case
 from parity_sets import Array
 
-from ganbench.metrics._registry import build
-
 
 @dataclass(frozen=True)
 class Oracle:
@@ -33,6 +31,11 @@ class Oracle:
     tolerance: float
     why: str
     package: str | None = None
+
+    @property
+    def compared(self) -> str:
+        """What was compared, in a line."""
+        return (self.case.__doc__ or "The number that its code gave for these sets.").partition("\n")[0]
 
 
 def given_number(values: Mapping[str, float], given: Callable[[], Mapping[str, object]]) -> Callable[[], Case]:
@@ -145,10 +148,14 @@ def modes_of_logits() -> Case:
     """The classes of fakes against those of reals."""
     from scipy.special import softmax
 
-    fake, real = sets.logits(1000, 12), sets.logits(700, 12)[:, ::-1] + np.linspace(0, 3, 12, dtype=np.float32)
+    fake, real = (
+        sets.logits(n, 12) + slope * np.linspace(0, 1, 12, dtype=np.float32) for n, slope in ((150, 30), (700, 6))
+    )
     p, q = (np.bincount(x.argmax(axis=1), minlength=12) / len(x) for x in (fake, real))
     sure = float(np.mean(softmax(fake.astype(np.float64), axis=1).max(axis=1) > 0.9))
-    return Case({"fake": fake, "real": real}, _divergences(p, q) | {"modes": 12.0, "high_quality": sure})
+    return Case(
+        {"fake": fake, "real": real}, _divergences(p, q) | {"modes": float(np.sum(p > 0)), "high_quality": sure}
+    )
 
 
 # Closed cases
@@ -230,7 +237,7 @@ ORACLES: Mapping[str, Sequence[Oracle]] = {
         Oracle(_TM, packages.fid_torchmetrics, 1e-6, _EIGEN, _TM),
         Oracle(_PF, packages.fid_pytorch_fid, 1e-6, "its matrix root is of a product that is not symmetric", _PF),
     ],
-    "fid_infinity": [Oracle("SciPy through torchmetrics", packages.fid_infinity_scipy, 1e-6, _EIGEN, _TM)],
+    "fid_infinity": [Oracle("SciPy's line through torchmetrics", packages.fid_infinity_scipy, 1e-6, _EIGEN, _TM)],
     "gan_test": [Oracle("closed case", gan_test, 1e-12, _FAR)],
     "inception_score": [Oracle(_TF, packages.inception_score_torch_fidelity, 1e-9, _ROUND, _TF)],
     "intra_fid": [Oracle(_TM, packages.intra_fid_torchmetrics, 1e-6, _EIGEN, _TM)],
@@ -238,19 +245,19 @@ ORACLES: Mapping[str, Sequence[Oracle]] = {
     "kid_full": [Oracle(_TM, packages.kid_full_torchmetrics, 1e-9, _ROUND, _TM)],
     "mifid": [Oracle(_TM, packages.mifid_torchmetrics, 1e-6, _EIGEN, _TM)],
     "mind": [
-        Oracle("torch-fidelity after 0.4.0, its numbers",
+        Oracle("torch-fidelity 5e211a9, its number",
                given_number({"mind": 4.578259348869324}, lambda: shifted(410)), 1e-6, "it computes in float32"),
     ],
     "mode_coverage": [
-        Oracle("SciPy, points", modes_of_points, 1e-12, _ROUND, "scipy"),
-        Oracle("SciPy, logits", modes_of_logits, 1e-12, _ROUND, "scipy"),
+        Oracle("points, SciPy", modes_of_points, 1e-12, _ROUND, "scipy"),
+        Oracle("logits, SciPy", modes_of_logits, 1e-12, _ROUND, "scipy"),
     ],
     "ms_ssim": [Oracle(_TM, packages.ms_ssim_torchmetrics, 1e-6, "its weights of scales are float32", _TM)],
     "nearest": [Oracle(_SKLEARN, nearest, 1e-9, "it takes distances by the expanded square", _SKLEARN)],
     "ppl": [Oracle(_TM, packages.ppl_torchmetrics, 1e-6, "differences over steps of 1e-4 lose eight digits", _TM)],
     "prd": [
         Oracle("closed case", prd_of_modes, 1e-4, "the best λ lies between two of 20,001 angles"),
-        Oracle("authors' code, mean of two unseeded runs",
+        Oracle("authors' code, the mean of two runs",
                given_number({"prd_f8": 0.9060968693174436, "prd_f1_8": 0.8398061072142693}, prd_of_equal_numbers), 0.05,
                "k-means draws: its two runs differ by 0.04"),
     ],

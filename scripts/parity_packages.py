@@ -221,7 +221,7 @@ def ppl_torchmetrics() -> Case:
         def forward(self, z: Any) -> Any:
             return 127.5 + (z @ self.A.T).view(-1, 3, 4, 4)
 
-        def sample(self, n: int, stream: Any = None) -> Any:
+        def sample(self, n: int, _: Any = None) -> Any:
             return torch.from_numpy(self.draws.normal(size=(n, 6)))
 
     class Pixels(nn.Module):

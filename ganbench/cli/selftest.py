@@ -60,6 +60,7 @@ def _as_json(outcome: "Outcome") -> str:
 
 def _show(outcome: "Outcome", *, verbose: bool) -> None:
     from ganbench.cli.tables import print_paragraph
+    from ganbench.selftest.floors import N
 
     failed = [check for check in outcome.checks if not check.passed]
     _table(_GROUPS, _group_rows(outcome), align="lrl")
@@ -70,7 +71,7 @@ def _show(outcome: "Outcome", *, verbose: bool) -> None:
         errors = dict.fromkeys(check.error for check in failed if check.cure == cure and check.error)
         print_paragraph(" ".join([cure, *(f"What was raised: {error}." for error in errors)]))
     if outcome.floors:
-        print_paragraph("What real images and noise score: a model's numbers on digits lie between.")
+        print_paragraph(f"What {N} real digits and {N} images of noise score: a model of digits lies between.")
         _table(_FLOORS, _floor_rows(outcome), align="llrr")
         if blind := _blind(outcome):
             print_paragraph(blind)

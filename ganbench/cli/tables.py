@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ganbench import formatting as fmt
-from ganbench.report import HEADINGS, Report, facts, notes, table_rows, title
+from ganbench.report import HEADINGS, Report, facts, not_computed, notes, table_rows, title, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,9 +23,13 @@ def print_report(report: Report, console: "Console | None" = None) -> None:
         return
     result = report.result
     say(title(result), console, style="bold")
-    draw(HEADINGS, table_rows(result), align="lrllrr", console=console)
+    if rows := table_rows(result):
+        draw(HEADINGS, rows, align="lrllrr", console=console)
     for note in notes(result):
         say(note, console)
+    if missing := not_computed(result):
+        for line in ("Not computed:", *wrapped(missing, console.width)):
+            say(line, console)
     for name, what in facts(result):
         say(f"{name:9}  {what}", console, style="dim")
     print_warnings(result.warnings, console)

@@ -64,6 +64,8 @@ def is_all(asked: str | Sequence[str] | None) -> bool:
 def metric_names(asked: str | Sequence[str] | None) -> tuple[str, ...]:
     """The names of metrics from "all", a list with commas, or a sequence; None gives the default five.
 
+    "all" begins with these five.
+
     Raises UsageError for a name that is not there, with the nearest one.
     """
     if asked is None:
@@ -71,7 +73,7 @@ def metric_names(asked: str | Sequence[str] | None) -> tuple[str, ...]:
     names = asked.split(",") if isinstance(asked, str) else list(asked)
     names = [name.strip() for name in names if name.strip()]
     if names == ["all"]:
-        return tuple(METRICS.names())
+        return tuple(dict.fromkeys([*DEFAULT_METRICS, *METRICS.names()]))
     if not names:
         raise UsageError(f"No metric was named. There are: all, {', '.join(METRICS.names())}.")
     return tuple(dict.fromkeys(METRICS.check(name) for name in names))

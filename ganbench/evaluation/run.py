@@ -269,7 +269,7 @@ def finish(engine: Engine, samples: Samples) -> Outcome:
             fingerprint=extraction.fingerprint,
             n=extraction.n,
             skipped=len(extraction.skipped),
-            notes=[f"{text} ({count} images)" for text, count in sorted(extraction.notes.items())],
+            notes=[*_conversions(extraction), *_predictions(engine, samples)],
         ),
         reference=ReferenceInfo(
             name=reference.name, split=reference.split, fingerprint=reference.fingerprint, n=reference.n
@@ -281,6 +281,18 @@ def finish(engine: Engine, samples: Samples) -> Outcome:
         command=engine.options.command,
     )
     return Outcome(result, lambda: _gallery(engine, samples))
+
+
+def _conversions(extraction: Extraction) -> list[str]:
+    return [f"{text} ({count} images)" for text, count in sorted(extraction.notes.items())]
+
+
+def _predictions(engine: Engine, samples: Samples) -> list[str]:
+    """Whose classes they are, where a metric took those that a classifier finds."""
+    names = [name for name, metric in open_ones(engine).items() if metric.predicts_labels]
+    if samples.labels is not None or not names or "classes" not in samples.heads:
+        return []
+    return [f"classes for {', '.join(names)}: those that the classifier of {engine.real.facts.name} finds"]
 
 
 def _all_scores(engine: Engine, samples: Samples) -> dict[str, MetricResult]:

@@ -67,7 +67,7 @@ def check_protocol_of(spec: str, protocol: Protocol) -> None:
 
 
 def recorded(asked: RefName, protocol: Protocol) -> Reference | None:
-    """What the side-car of shipped or stored statistics says of them, without their numbers; None where there is none."""
+    """What the side-car of shipped or stored statistics says, without their numbers; None where there is none."""
     for folder in (shipped_references(), store()):
         path = folder / f"{stem(asked.name, asked.split, protocol.record())}.npz"
         try:

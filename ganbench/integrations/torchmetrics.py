@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
 
 from ganbench.errors import BadInput, UsageError
 from ganbench.evaluation.clock import Clock
@@ -25,6 +23,12 @@ from ganbench.images.source import ImageSource, fingerprint_of
 from ganbench.metrics._registry import METRICS, build
 from ganbench.progress import silent, unheard
 from ganbench.report import Report
+
+try:
+    from torchmetrics import Metric
+    from torchmetrics.utilities import dim_zero_cat
+except ImportError as error:
+    raise ImportError(f"{error}. Install it: pip install 'ganbench[torchmetrics]'") from error
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

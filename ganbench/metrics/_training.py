@@ -43,7 +43,7 @@ class Recipe:
         classes: how many there are.
         steps: of the optimiser.
         seed: of the first weights, of the order of images and of shifts.
-                shift: whether the images of the first set are moved by up to an eighth of their side, edges repeated.
+        shift: whether the images of the first set are moved by up to an eighth of their side, edges repeated.
         mirror: whether half of these are mirrored, left to right.
         device: as torch spells it.
     """

@@ -52,6 +52,7 @@ class Augmentation(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"augmentation": "higher"}
+    labels: ClassVar[Mapping[str, str]] = {"augmentation": "Augmentation gain"}
     head: ClassVar[Head] = "images"
     needs_fake: ClassVar[Need] = "images"
     needs_real: ClassVar[Need] = "images"

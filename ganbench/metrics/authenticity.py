@@ -37,6 +37,7 @@ class Authenticity(Metric):
     """The percentage of authentic fakes. It has no parameters."""
 
     keys: ClassVar[Mapping[str, Direction]] = {"authenticity": "higher"}
+    labels: ClassVar[Mapping[str, str]] = {"authenticity": "AuthPct"}
 
     def compute(self, *, fake: Features, real: Features | None) -> Mapping[str, Score]:
         """The percentage, 0..100.

@@ -44,6 +44,7 @@ class Birthday(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"birthday": "higher"}
+    labels: ClassVar[Mapping[str, str]] = {"birthday": "Birthday support"}
 
     quantile: float = 0.01
     pairs: int = 20

@@ -43,6 +43,7 @@ class CT(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"c_t": "higher"}
+    labels: ClassVar[Mapping[str, str]] = {"c_t": "C_T"}
     needs_held_out: ClassVar[bool] = True
 
     cells: int = 3

@@ -44,6 +44,7 @@ class Cas(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"cas": "higher"}
+    labels: ClassVar[Mapping[str, str]] = {"cas": "CAS"}
     head: ClassVar[Head] = "images"
     needs_fake: ClassVar[Need] = "images"
     needs_real: ClassVar[Need] = "images"

@@ -41,6 +41,7 @@ class Cmmd(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"cmmd": "lower"}
+    labels: ClassVar[Mapping[str, str]] = {"cmmd": "MMD (Gaussian)"}
 
     sigma: float = 10.0
     scale: float = 1000.0

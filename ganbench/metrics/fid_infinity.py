@@ -46,6 +46,7 @@ class FidInfinity(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"fid_infinity": "lower"}
+    labels: ClassVar[Mapping[str, str]] = {"fid_infinity": "FD∞"}
     needs_real: ClassVar[Need] = "moments"
 
     points: int = 15

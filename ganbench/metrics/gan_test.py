@@ -42,6 +42,7 @@ class GanTest(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"gan_test": "higher"}
+    labels: ClassVar[Mapping[str, str]] = {"gan_test": "GAN-test"}
     head: ClassVar[Head] = "images"
     needs_fake: ClassVar[Need] = "images"
     needs_real: ClassVar[Need] = "images"

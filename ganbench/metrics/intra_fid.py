@@ -31,7 +31,9 @@ class IntraFid(Metric):
     """The mean distance within a class. It has no parameters."""
 
     keys: ClassVar[Mapping[str, Direction]] = {"intra_fid": "lower"}
+    labels: ClassVar[Mapping[str, str]] = {"intra_fid": "intra-FD"}
     labels_of: ClassVar[tuple[Side, ...]] = ("fake", "real")
+    predicts_labels: ClassVar[bool] = True
 
     def compute(self, *, fake: Features, real: Features | None) -> Mapping[str, Score]:
         """The mean of the squared distances, >= 0.

@@ -40,6 +40,7 @@ class KidFull(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"kid_full": "lower"}
+    labels: ClassVar[Mapping[str, str]] = {"kid_full": "KD (all images)"}
 
     degree: int = 3
     gamma: float | None = None

@@ -40,6 +40,7 @@ class Mind(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"mind": "lower"}
+    labels: ClassVar[Mapping[str, str]] = {"mind": "MIND"}
 
     directions: int = 1000
     seed: int = 2020

@@ -42,6 +42,7 @@ class MsSsim(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"ms_ssim": "lower"}
+    labels: ClassVar[Mapping[str, str]] = {"ms_ssim": "MS-SSIM"}
     head: ClassVar[Head] = "images"
     needs_fake: ClassVar[Need] = "images"
     needs_real: ClassVar[Need] = "nothing"

@@ -41,6 +41,7 @@ class NearestReals(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"nearest": "higher"}
+    labels: ClassVar[Mapping[str, str]] = {"nearest": "Nearest (ratio)"}
 
     near: float = 0.5
     pairs: int = 20

@@ -40,6 +40,7 @@ class Ppl(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"ppl": "lower"}
+    labels: ClassVar[Mapping[str, str]] = {"ppl": "PPL"}
     head: ClassVar[Head] = "steps"
     needs_real: ClassVar[Need] = "nothing"
     costs: ClassVar[str] = "a generator"

@@ -42,6 +42,7 @@ class Prd(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"prd_f8": "higher", "prd_f1_8": "higher"}
+    labels: ClassVar[Mapping[str, str]] = {"prd_f8": "PRD F8", "prd_f1_8": "PRD F1/8"}
 
     clusters: int = 20
     angles: int = 1001

@@ -26,6 +26,7 @@ class Sfid(Metric):
     """The Frechet distance of spatial features. It has no parameters."""
 
     keys: ClassVar[Mapping[str, Direction]] = {"sfid": "lower"}
+    labels: ClassVar[Mapping[str, str]] = {"sfid": "sFD"}
     head: ClassVar[Head] = "spatial"
     needs_fake: ClassVar[Need] = "moments"
     needs_real: ClassVar[Need] = "moments"

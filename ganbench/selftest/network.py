@@ -20,9 +20,9 @@ from ganbench.selftest.draws import Pixels, digits, pictures
 from ganbench.selftest.record import Record
 
 PROTOCOL = "embedded"
-# Largest difference over the root mean square. Rounding of float32 makes 1e-5 between processors and back-ends; TF32
-# or bfloat16, another resize or other weights make 1e-3 and more.
-TOLERANCE = 1e-4
+# Largest difference over the root mean square. Between back-ends and processors float32 makes up to 5e-5. Inputs and
+# weights rounded as TF32 does move the blocks by 4e-3 and more, single features by 2e-2; bfloat16, ten times as far.
+TOLERANCE = 5e-4
 BLOCKS = 20  # numbers that stand for the features of one picture at one head
 _COMPARED = 24  # digits whose features are compared with the shipped ones
 _LOAD = Maker(

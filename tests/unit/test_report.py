@@ -14,7 +14,7 @@ from ganbench import formatting as fmt
 from ganbench.errors import BadInput, UsageError
 from ganbench.gallery import Gallery, Pair, Picture, png_data_uri
 from ganbench.report import Report
-from ganbench.results import SampleInfo
+from ganbench.results import MetricResult, SampleInfo
 
 HOSTILE = "<script>alert('1')</script>\"onload=x&amp;.png"
 VOID = {"meta", "link", "img", "br"}
@@ -75,6 +75,8 @@ def page_of(report, tmp_path):
         (0.0, None, "0"),
         (0.0, (-0.01, 0.01), "0.000"),
         (5.0, (5.0, 5.0), "5.000"),
+        (44850.0, None, "44850"),
+        (8.0, None, "8"),
     ],
 )
 def test_numbers_have_the_digits_their_interval_supports(value, ci95, shown):
@@ -92,6 +94,7 @@ def test_shares_line_up_and_distances_keep_leading_digits():
     assert fmt.figure(0.0, (0.0, 0.0), "higher") == "0.000"
     assert fmt.interval(0.0, (0.0, 0.0)) == ""
     assert fmt.figure(None, None, "lower") == "-"
+    assert [fmt.figure(v, None, "higher") for v in (1.0, 2.0, 10.0)] == ["1.000", "2", "10"]
 
 
 def test_text_lines_up_wide_characters():
@@ -109,10 +112,74 @@ def test_text_has_the_table_the_facts_and_the_warnings(make_result):
     assert ["FID", "22.4", "21.1", "to", "23.7", "↓", "lower", "1,000", "50,000"] in lines
     assert ["KID", "0.00123", "↓", "lower", "1,000", "50,000"] in lines
     assert "reads about 5.8 higher than with unlimited samples." in text
-    assert "Coverage: Not computed: the reference has moments only" in text
+    assert "\n\nNot computed:\n  Coverage: the reference has moments only\n\n" in text
+    assert "Coverage" not in {line[0] for line in lines[:6] if line}
     assert f"tf, {make_result().protocol['fingerprint'][:12]}" in text
     assert text.endswith("Warning: many are duplicates")
     assert repr(Report(make_result())) == text
+
+
+def with_modes(make_result, **changed):
+    """A result that also has a count of modes, whose perfect sampler is known."""
+    modes = MetricResult(
+        value=1.0, label="Modes", direction="higher", params={}, n_fake=1000, n_real=None,
+        details={"ceiling_modes": 7.9999999999, "all_modes": 8.0},
+        series={"class": [0, 1, 2], "share": [0.5, 0.5, 0.0], "prior": [0.25, 0.5, 0.25]},
+    )  # fmt: skip
+    return make_result(metrics=make_result().metrics | {"modes": replace(modes, **changed)})
+
+
+def test_what_a_perfect_sampler_reaches_stands_beside_the_value(make_result, tmp_path):
+    result = with_modes(make_result)
+    assert "Modes: A perfect sampler of 1,000 reaches 8." in str(Report(result))
+    assert ["Modes", "1", "↑", "higher", "1,000", "-"] in [line.split() for line in str(Report(result)).splitlines()]
+    assert "perfect sampler 8" in page_of(Report(result), tmp_path).text
+    others = with_modes(make_result, details={"ceiling": 0.9, "ceiling_std": 0.01, "ceiling_images": 1000.0})
+    assert "erfect sampler" not in str(Report(others)) + page_of(Report(others), tmp_path).text
+
+
+def test_metrics_without_a_value_stand_together_by_their_reason(make_result, tmp_path):
+    missing = replace(make_result().metrics["coverage"], reason="word " * 30 + "end")
+    metrics = make_result().metrics | {
+        "density": replace(missing, label="Density"),
+        "coverage": missing,
+        "ppl": replace(missing, label="PPL", reason="G"),
+    }
+    text = str(Report(make_result(metrics=metrics)))
+    block = text[text.index("Not computed:") :].split("\n\n")[0].splitlines()
+    assert block[1].startswith("  Coverage, Density: word word")
+    assert block[2].startswith("    word")
+    assert block[3:] == ["  PPL: G"]
+    assert max(len(line) for line in block) <= 100
+    page = page_of(Report(make_result(metrics=metrics)), tmp_path)
+    assert "Coverage, Density word word" in page.text
+    nothing = make_result(metrics={"ppl": metrics["ppl"]})
+    assert "metric" not in str(Report(nothing)).split("Not computed:")[0]
+    assert "interval" not in Report(nothing)._repr_html_()
+
+
+def test_html_draws_columns_and_lists_the_rest(make_result, tmp_path):
+    result = with_modes(make_result)
+    pairs = {"fake": list(range(30)), "real": list(range(30, 60)), "distance": [i + 0.25 for i in range(30)]}
+    kid = replace(result.metrics["kernel_distance"], series=pairs)
+    page = page_of(Report(replace(result, metrics=result.metrics | {"kernel_distance": kid})), tmp_path)
+    drawn = [attrs for attrs in page.all("svg") if attrs.get("role") == "img"]
+    assert [attrs["aria-label"] for attrs in drawn] == ["Modes: share, prior by class"]
+    assert [attrs["class"] for attrs in page.all("path")].count("bars c0") == 2  # the drawing and its legend
+    assert "KID fake, real, distance: 30 rows" in page.text
+    assert "20 of 30 rows" in page.text
+    assert "19 49 19.25" in page.text
+    assert "20 50 20.25" not in page.text
+    assert not [value for _, attrs in page.tags for key, value in attrs.items() if key in ("style", "xlink:href")]
+
+
+def test_html_of_points_speaks_of_points(make_result, tmp_path):
+    protocol = {"name": "points", "fingerprint": "0" * 64}
+    reference = replace(make_result().reference, name="ring8", split=None, n=None)
+    page = page_of(Report(replace(make_result(reference=reference), protocol=protocol)), tmp_path)
+    assert "1,000 points scored against ring8, known by its formula" in page.text
+    assert "Pictures" not in page.text
+    assert "images" not in page.text.split("Comparable only")[0]
 
 
 def test_an_unknown_metric_is_named_with_its_neighbour(make_result):
@@ -159,7 +226,8 @@ def test_what_is_no_result_is_refused(content, message, tmp_path):
 
 def test_html_tells_all_and_loads_nothing(make_result, tmp_path):
     page = page_of(Report(make_result(), gallery()), tmp_path)
-    for text in ("FID", "22.4", "21.1 to 23.7", "bias about 5.8", "Not computed. the reference has moments only",
+    for text in ("FID", "22.4", "21.1 to 23.7", "bias about 5.8", "Not computed, and what would enable it",
+                 "Coverage the reference has moments only",
                  "many are duplicates", "subset_std 0.000310", "ganbench eval samples --ref cifar10", "ab" * 32,
                  "distance 3.250", "reads about 5.8 higher than with unlimited samples", "tf1-bilinear",
                  "ganbench 0.1.0"):  # fmt: skip

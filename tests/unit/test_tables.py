@@ -34,7 +34,7 @@ def test_a_terminal_gets_a_table_and_yellow_warnings(make_result):
     text = shown(console)
     assert "─────" in text
     assert "21.1 to 23.7" in text
-    assert "Coverage: Not computed: the reference has moments only" in text
+    assert "Not computed:\n  Coverage: the reference has moments only\n" in text
     assert "\x1b[33mWarning: many are duplicates\x1b[0m" in text
 
 
