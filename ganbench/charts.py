@@ -99,9 +99,9 @@ class _Axis:
             places = [10.0**e for e in range(math.ceil(math.log10(self.low)), math.floor(math.log10(self.high)) + 1)]
             return [Tick(round(self(v), 1), f"{v:,.10g}") for v in places]
         step = _step(self.high - self.low, self.fewest)
-        places = max(0, -math.floor(math.log10(step) + 1e-9))
+        decimals = max(0, -math.floor(math.log10(step) + 1e-9))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        return [Tick(round(self(i * step), 1), f"{i * step:,.{places}f}") for i in range(first, last + 1)]
+        return [Tick(round(self(i * step), 1), f"{i * step:,.{decimals}f}") for i in range(first, last + 1)]
 
 
 def chart_of(columns: Columns) -> Chart | None:

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, norm
 
 from ganbench.registry import unknown
 from ganbench.serialize import canonical_sha256
@@ -54,6 +53,8 @@ class Mixture:
     @property
     def good_share(self) -> float:
         """The share of good samples that the mixture itself reaches: exact."""
+        from scipy.stats import chi2, norm  # takes half a second to import
+
         dimensions = int(self.spread[0].sum())
         if self.shape == "box":
             return float((2 * norm.cdf(self.radius) - 1) ** dimensions)

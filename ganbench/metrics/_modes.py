@@ -5,7 +5,6 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from ganbench.errors import BadInput
 from ganbench.features.stats import Features
@@ -49,6 +48,8 @@ def expected(terms: Callable[[F64, F64], F64], n: int, prior: F64) -> float:
 
     The count of one class is binomial, and the mean of a sum is the sum of the means, whatever ties the classes.
     """
+    from scipy.stats import binom  # takes half a second to import
+
     total = 0.0
     for q, times in zip(*np.unique(prior[prior > 0], return_counts=True), strict=True):
         reach = _TAIL * sqrt(n * q * (1 - q)) + _TAIL

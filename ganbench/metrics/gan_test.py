@@ -21,11 +21,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ganbench.features.devices import choose
 from ganbench.features.stats import Features
 from ganbench.metrics._base import Head, Metric, Need, Side, held_out_of, require_at_least
-from ganbench.metrics._labelled import read
-from ganbench.metrics._training import Recipe, at_once, by_class, hits_of, steps_for
 from ganbench.results import Direction, Score
 
 
@@ -65,6 +62,11 @@ class GanTest(Metric):
         Raises UsageError where images, classes or held-out reals are missing, BadInput where images differ in size,
         TooFewImages where a set has fewer than ten.
         """
+        # Here, because torch takes seconds to import, and to be listed the metric needs none.
+        from ganbench.features.devices import choose
+        from ganbench.metrics._labelled import read
+        from ganbench.metrics._training import Recipe, at_once, by_class, hits_of, steps_for
+
         assert real is not None
         device = choose(self.device)
         sets, classes = read(fake=fake, real=real, test=held_out_of(real))

@@ -18,11 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
 from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, require_at_least, same_width, values_of
-from ganbench.metrics._screen import Array
 from ganbench.metrics._sliced import sliced
 from ganbench.results import Direction, Score
 
@@ -53,11 +50,14 @@ class Mind(Metric):
 
         Raises BadInput where the widths differ, UsageError where only the moments of one set are known.
         """
+        import torch  # takes seconds, and to be listed the metric needs none
+
         assert real is not None
         same_width(fake, real)
         x, y = values_of(fake, "fake"), values_of(real, "real")
         generator, n = torch.Generator(device="cpu").manual_seed(self.seed), min(len(x), len(y))
-        x, y = _drawn(x, n, generator), _drawn(y, n, generator)
+        # All, and nothing drawn, where there are no more than n.
+        x, y = (v if len(v) == n else v[torch.randperm(len(v), generator=generator)[:n].numpy()] for v in (x, y))
         directions = torch.randn(self.directions, fake.d, generator=generator, dtype=torch.float32)
         directions = directions / directions.norm(dim=1, keepdim=True).clamp_min(1e-12)
         found = sliced(x, y, directions.double().numpy())
@@ -67,11 +67,3 @@ class Mind(Metric):
             return {"mind": Score(0.0, details=details)}
         interval = (max(value - _Z * stderr, 0.0), value + _Z * stderr)
         return {"mind": Score(value, stderr=stderr, ci95=interval, details=details)}
-
-
-def _drawn(values: Array, n: int, generator: torch.Generator) -> Array:
-    """n of the rows; all, and nothing drawn, where there are no more."""
-    if len(values) == n:
-        return values
-    drawn: Array = values[torch.randperm(len(values), generator=generator)[:n].numpy()]
-    return drawn

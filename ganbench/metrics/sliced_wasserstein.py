@@ -38,6 +38,7 @@ class SlicedWasserstein(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"sliced_wasserstein": "lower"}
+    labels: ClassVar[Mapping[str, str]] = {"sliced_wasserstein": "Sliced Wasserstein"}
 
     directions: int = 1000
     seed: int = 2020
