@@ -3,9 +3,9 @@
     MiFID = FD / m where m < ε, else FD;   m = mean over fakes x of min over reals y of 1 - |x·y| / (‖x‖ ‖y‖)
 
 As the competition that it was made for computes it: 1e-14 is added to m, FD up to 1e-8 gives 0, and rows whose sum is 0
-are left out of m. torchmetrics has the same functions, and hands them the reals first: its m is the mean over
-reals, which copies of a few of them hardly lower. Ours is the paper's, over fakes. `details` has FD and m. FD takes the moments of all reals, m the nearest of those
-whose features are known; with fewer of them m is larger.
+are left out of m. torchmetrics has the same functions, and hands them the reals first: its m is the mean over reals,
+which copies of a few of them hardly lower. Ours is the paper's, over fakes. `details` has FD and m. FD takes the
+moments of all reals, m the nearest of those whose features are known; with fewer of them m is larger.
 
 The interval is that of the fakes at this n: a delete-a-group jackknife over 10 random groups, t with 9 degrees of
 freedom, cut at 0. There is none where m is so near ε that a group decides on which side it lies.
