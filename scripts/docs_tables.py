@@ -155,8 +155,8 @@ def references() -> str:
     rows = []
     for stored in _shipped():
         record = stored.record
-        kept = sum(head.rows for head in record.heads.values())
-        features = f"{kept:,} ({', '.join({h.dtype for h in record.heads.values()})})" if kept else "none"
+        most = max(record.heads.values(), key=lambda head: head.rows)
+        features = f"{most.rows:,} ({most.dtype})" if most.rows else "none"
         rows.append([
             f"`{record.name}:{record.split}`",
             f"`{record.protocol[0]}`",

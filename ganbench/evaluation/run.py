@@ -214,6 +214,7 @@ def _samples(engine: Engine, source: ImageSource, use: Sequence[int], labels: ND
         if extraction is None or stored is None:
             network, metrics = passes.network, open_ones(engine)
             wanted = wanted_of_fakes(metrics, network.protocol, network.heads, seed=seed)
+            _ = engine.real.facts  # a reference that cannot be had is said before the pass, not after it
             wanted = replace(wanted, pictures=frozenset(choose(use, seed=seed)))
             extraction, found = passes.run(source, use, wanted, keys=keys, stage="samples")
         else:

@@ -71,13 +71,18 @@ def _number(metric: Metric, real: Features | None) -> int | None:
     return len(real.values) if metric.needs_real == "values" and real.values is not None else real.n or None
 
 
+def label_of(key: str, metric: Metric, protocol: Protocol) -> str:
+    """How a key is called in print under a protocol."""
+    return protocol.labels.get(key) or metric.labels.get(key) or key.replace("_", " ").capitalize()
+
+
 def result_of(
     key: str, score: Score, metric: Metric, protocol: Protocol, *, n_fake: int, n_real: int | None
 ) -> MetricResult:
     """A score with what is needed to read it."""
     return MetricResult(
         value=score.value,
-        label=protocol.labels.get(key) or metric.labels.get(key) or key.replace("_", " ").capitalize(),
+        label=label_of(key, metric, protocol),
         direction=metric.keys[key],
         params=metric.params(),
         n_fake=n_fake,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ganbench.evaluation.scoring import label_of
 from ganbench.features.loading import Extractor
 from ganbench.features.references import Reference
 from ganbench.features.stats import Features
@@ -123,7 +124,7 @@ def score_all(
         head = _head(metric, extractor)
         real, fake = (_values(metric, rows[head], reference.heads.get(head)) for rows in both)
         found += [
-            Floor(key, protocol.labels.get(key, key.replace("_", " ").capitalize()), direction, real[key], fake[key])
+            Floor(key, label_of(key, metric, protocol), direction, real[key], fake[key])
             for key, direction in metric.keys.items()
         ]
     progress("scoring", len(usable), len(usable))

@@ -98,14 +98,18 @@ def test_the_curve_of_given_shares_is_the_authors() -> None:
 
 
 def test_prd_of_features_is_the_authors_up_to_their_draws() -> None:
-    """Two unseeded runs of theirs on the first 1,200 and 700 of each; they differ by as much among themselves."""
-    for sets, n, first, second in (
-        (MANY, 1200, (0.9032748671612628, 0.8554300323364415), (0.9089209113735273, 0.8243581820921461)),
-        (WIDE, 700, (0.9383970813210037, 0.9340459794026673), (0.9495576648913803, 0.9428303720594012)),
+    """The means of twelve unseeded runs of theirs on the first 1,200 and 700 of each.
+
+    Single runs of ten clusterings deviated by up to 0.014 there and 0.021 here. So the mean of twelve is off by 0.004,
+    our 50 clusterings by 0.009; the tolerance is four of both together.
+    """
+    for sets, n, theirs in (
+        (MANY, 1200, (0.90197715, 0.85096671)),
+        (WIDE, 700, (0.95168225, 0.93357279)),
     ):
-        found = score("prd", fake=sets["fake"][:n], real=sets["real"][:n])
-        theirs = np.mean([first, second], axis=0)
-        assert [float(found[key]) for key in ("prd_f8", "prd_f1_8")] == pytest.approx(theirs, abs=0.035)
+        found = score("prd", fake=sets["fake"][:n], real=sets["real"][:n], runs=50)
+        for key, wanted in zip(("prd_f8", "prd_f1_8"), theirs, strict=True):
+            assert found[key].value == pytest.approx(wanted, abs=0.04), key
 
 
 # layer6ai-labs/dgm-eval, metrics/authpct.py, prdc.py and ct.py

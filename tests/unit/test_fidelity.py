@@ -139,8 +139,8 @@ def test_the_series_is_the_curve() -> None:
     found = score("prd", fake=normal(100, 4, 1), real=normal(100, 4, 2))["prd_f8"]
     assert [len(column) for column in found.series.values()] == [101, 101]
     recall, precision = found.series["recall"], found.series["precision"]
-    assert np.all(np.diff(precision) >= 0)
-    assert np.all(np.diff(recall) <= 0)
+    assert np.all(np.diff(precision) >= -1e-12)  # an average over runs, with its rounding
+    assert np.all(np.diff(recall) <= 1e-12)
     assert best_f(np.array(precision), np.array(recall), 8) <= float(found) + 1e-12
 
 

@@ -171,7 +171,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str | None, O
         calls.append((source.name, name, split, options))
         origin = Origin(name=name, split=split, source=source.name, source_fingerprint=source.fingerprint)
         x = np.random.default_rng(0).normal(size=(len(source), 6)).astype(np.float32)
-        return build_reference(origin, {"pool": Features(x)}, protocol=get_protocol(options.protocol))
+        return build_reference(origin, {"pool": Features(x)}, protocol=get_protocol(options.protocol.name))
 
     monkeypatch.setattr("ganbench.evaluation.run.make_reference", make)
     return calls
@@ -184,7 +184,7 @@ def test_make_from_images(
     assert main(["ref", "make", "Toys", "--from", "images.npz", "--split", "test", "--seed", "7", "--quiet"]) == 0
     (source, name, split, options) = asked[0]
     assert (source, name, split) == ("images.npz", "toys", "test")
-    assert (options.protocol, options.seed, options.value_range) == ("tf", 7, None)
+    assert (options.protocol.name, options.seed, options.value_range) == ("tf", 7, None)
     out, err = capsys.readouterr()
     assert str(home / "references" / "toys-test-tf.npz") in out
     assert err == "Use it: ganbench eval SAMPLES --ref toys:test\n"

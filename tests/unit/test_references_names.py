@@ -102,6 +102,7 @@ def test_every_shipped_name_is_a_dataset_with_splits() -> None:
 def test_what_is_shipped_is_whole_and_of_the_protocol_that_auto_takes() -> None:
     shipped = stored_in(shipped_references(), warn=pytest.fail)
     assert {stored.path.name for stored in shipped} == {
+        "digits-test-embedded.npz",
         "digits-train-embedded.npz",
         "fashion-mnist-test-embedded.npz",
         "fashion-mnist-train-embedded.npz",
