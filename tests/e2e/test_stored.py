@@ -38,16 +38,14 @@ def ask(run: Run, *more: object, metrics: str = "fid,kid", code: int = 0) -> dic
 
 
 @pytest.fixture(scope="module")
-def first(lasting: Path) -> dict[str, Any]:  # noqa: ARG001 - the folder it runs in
+def first(lasting: Path) -> dict[str, Any]:
     import ganbench
 
     report = ganbench.evaluate(fake="fake", real="digits", metrics=["fid", "kid"], backend="torch")
     return dict(json.loads(report.result.to_json()))
 
 
-def test_the_same_again_needs_no_network_and_says_the_same(
-    run: Run, first: dict[str, Any], no_network: None
-) -> None:
+def test_the_same_again_needs_no_network_and_says_the_same(run: Run, first: dict[str, Any], no_network: None) -> None:
     again = ask(run)
     same = ("protocol", "samples", "reference", "metrics", "warnings", "environment")
     assert {key: again[key] for key in same} == {key: first[key] for key in same}
@@ -79,7 +77,8 @@ def test_the_same_images_elsewhere_are_the_same_images(run: Run, lasting: Path, 
 
 
 @pytest.mark.parametrize(
-    "more", [("--num", "20"), ("--backend", "compile"), ("--on-bad-image", "skip"), ("--protocol", "tf"), ("--no-cache",)]
+    "more",
+    [("--num", "20"), ("--backend", "compile"), ("--on-bad-image", "skip"), ("--protocol", "tf"), ("--no-cache",)],
 )
 def test_what_could_change_a_number_is_done_anew(run: Run, more: tuple[str, ...], no_network: None) -> None:
     with pytest.raises(AssertionError, match="a network was loaded"):
@@ -98,9 +97,7 @@ def test_one_changed_pixel_is_another_set(run: Run, lasting: Path, no_network: N
     assert "a network was loaded" in done.err
 
 
-def test_another_seed_is_another_score_of_the_same_features(
-    run: Run, first: dict[str, Any], no_network: None
-) -> None:
+def test_another_seed_is_another_score_of_the_same_features(run: Run, first: dict[str, Any], no_network: None) -> None:
     other = ask(run, "--seed", "7")
     assert other["metrics"]["frechet_distance"]["value"] == first["metrics"]["frechet_distance"]["value"]
     assert other["metrics"]["frechet_distance"]["ci95"] != first["metrics"]["frechet_distance"]["ci95"]
