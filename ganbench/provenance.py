@@ -5,7 +5,8 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-_WATCHED = ("ganbench", "torch", "torchvision", "numpy", "scipy", "pillow", "timm", "openvino")
+_WATCHED = ("ganbench", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "pillow", "timm", "openvino",
+            "onnxruntime")  # fmt: skip
 
 
 def versions() -> dict[str, str]:

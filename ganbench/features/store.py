@@ -12,7 +12,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
@@ -143,12 +143,13 @@ class FeatureStore:
             entry = from_json(Entry, path.read_bytes(), where=str(path))
             if entry.schema != SCHEMA:
                 return None
-            os.utime(folder)
-        except FileNotFoundError:
-            return None
-        except (OSError, BadInput) as error:
+        except BadInput as error:
             self.drop(folder, f"{error}")
             return None
+        except OSError:  # there is none, or it is not for us to read
+            return None
+        with suppress(OSError):  # another's store may be read without leave to write in it
+            os.utime(folder)
         return Stored(folder, entry, self.warn)
 
     def drop(self, folder: Path, why: str) -> None:
@@ -260,7 +261,8 @@ class Writer:
             )
             (self._folder / "entry.json").write_text(to_json(entry), encoding="utf-8")
             target = self._store.folder / self._key
-            if not target.exists():
+            if self._store.find(self._key) is None:
+                shutil.rmtree(target, ignore_errors=True)  # what is left of one that was taken out, but not to its end
                 try:
                     os.rename(self._folder, target)
                 except FileExistsError:

@@ -94,11 +94,11 @@ def _sha256(path: Path, size: int, modified: int) -> str:  # noqa: ARG001 - they
 
 
 def digest(module: nn.Module) -> str:
-    """sha256 over the name of a module's class and over its tensors: names, types, shapes, values.
+    """sha256 over a module as it prints itself, with its class, and over its tensors: names, types, shapes, values.
 
     Raises UsageError where a tensor is no plain one.
     """
-    total = hashlib.sha256(type(module).__qualname__.encode())
+    total = hashlib.sha256(f"{type(module).__module__}.{type(module).__qualname__}\n{module!r}".encode())
     for name, value in module.state_dict().items():
         try:
             plain = value.detach().cpu().contiguous()

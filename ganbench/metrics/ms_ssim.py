@@ -25,7 +25,7 @@ import numpy as np
 
 from ganbench.features.image_set import Pixels
 from ganbench.features.stats import Features
-from ganbench.metrics._base import Head, Metric, Need, images_of, require_at_least
+from ganbench.metrics._base import Head, Metric, Need, TooFewImages, images_of, require_at_least
 from ganbench.metrics._ssim import SCALES, ms_ssim, scales_of
 from ganbench.results import Direction, Score
 
@@ -56,9 +56,11 @@ class MsSsim(Metric):
     def compute(self, *, fake: Features, real: Features | None) -> Mapping[str, Score]:  # noqa: ARG002
         """The mean, 0..1; None where images are smaller than the window or of several sizes.
 
-        Raises UsageError where the images are not at hand.
+        Raises UsageError where the images are not at hand, TooFewImages where there are fewer than two.
         """
         images = images_of(fake, "fake")
+        if len(images) < 2:
+            raise TooFewImages(f"Found {len(images)} image(s); at least 2 are needed. Give more images.")
         drawn = self.generator(self.seed).permutation(len(images))[: 2 * min(self.pairs, len(images) // 2)]
         each, fewest = [], SCALES
         for a, b in _in_twos(images.take(drawn.tolist())):

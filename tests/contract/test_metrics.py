@@ -168,6 +168,9 @@ def test_bad_features_are_named(name: str, metric: Metric) -> None:
             score(name, **given | {"fake": x.astype(np.float32)})
         with pytest.raises(BadInput, match=r"Images must be uint8 of shape"):
             score(name, **given | {"fake": x[0]})
+        if not metric.labels_of:
+            with pytest.raises(BadInput, match=r"Found 1 image\(s\); at least 2 are needed"):
+                score(name, **given | {"fake": x[:1]})
         return
     holed = x.copy()
     holed[5, 3] = np.nan

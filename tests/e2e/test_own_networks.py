@@ -81,3 +81,18 @@ def test_a_reference_can_be_made_with_it(run: Run) -> None:
     done = run(*asked, "--quiet")
     assert done.code == 0, done.err
     assert json.loads(done.out)["reference"]["n"] == 28
+
+
+def test_modules_that_differ_in_layers_without_weights_are_not_taken_for_each_other() -> None:
+    linear = nn.Linear(3, 5)
+    found = [
+        ganbench.evaluate(
+            fake="fake",
+            real=Path("real"),
+            metrics="fid",
+            protocol=ganbench.CustomNetwork(nn.Sequential(pool(1), nn.Flatten(), linear)),
+        )
+        for pool in (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+    ]
+    assert found[0].protocol["fingerprint"] != found[1].protocol["fingerprint"]
+    assert found[0]["frechet_distance"].value != found[1]["frechet_distance"].value

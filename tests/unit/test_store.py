@@ -78,6 +78,26 @@ def test_a_damaged_entry_is_told_and_taken_out(tmp_path: Path) -> None:
     assert not found.folder.exists()
 
 
+def test_what_is_left_of_an_entry_half_taken_out_is_replaced(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path)
+    (put(store, "k1").folder / "entry.json").unlink()
+    assert store.find("k1") is None
+    np.testing.assert_array_equal(put(store, "k1").rows("pool"), ROWS["pool"])
+
+
+def test_an_entry_whose_use_cannot_be_marked_is_used_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FeatureStore(tmp_path, warn=pytest.fail)
+    put(store, "k1")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("ganbench.features.store.os.utime", refuse)
+    found = store.find("k1")
+    assert found is not None
+    np.testing.assert_array_equal(found.rows("pool"), ROWS["pool"])
+
+
 def test_scores_are_kept_beside_their_features(tmp_path: Path) -> None:
     found = put(FeatureStore(tmp_path), "k1")
     result = MetricResult(
