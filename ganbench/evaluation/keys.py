@@ -12,15 +12,38 @@ from ganbench.metrics._base import Metric
 from ganbench.serialize import canonical_sha256
 
 _PACKAGE = Path(ganbench.__file__).parent
-# What a score is computed and labelled by; a change in any of it makes all scores anew.
-_DECISIVE = ("metrics/*.py", "evaluation/scoring.py", "evaluation/sides.py", "features/stats.py", "protocols/*.toml")
+# What makes features out of files, and scores out of features; a change in any of it makes them anew.
+FEATURE_CODE = (
+    "images/**/*.py",
+    "features/backends/*.py",
+    "features/extractors/*.py",
+    "features/*class*.py",
+    "features/devices.py",
+    "features/extract.py",
+    "features/loading.py",
+    "features/onnx_files.py",
+    "features/preprocess.py",
+    "features/user_*.py",
+)
+SCORE_CODE = (
+    "metrics/*.py",
+    "protocols/*.toml",
+    "evaluation/real*.py",
+    "evaluation/scoring.py",
+    "evaluation/sides.py",
+    "features/factors.py",
+    "features/image_set.py",
+    "features/reference*.py",
+    "features/source_images.py",
+    "features/stats.py",
+)
 
 
 @cache
-def code_sha256() -> str:
-    """sha256 over the code that makes scores."""
+def code_sha256(patterns: tuple[str, ...]) -> str:
+    """sha256 over the version and the files of the package that match."""
     total = hashlib.sha256(ganbench.__version__.encode())
-    for pattern in _DECISIVE:
+    for pattern in patterns:
         for path in sorted(_PACKAGE.glob(pattern)):
             total.update(path.name.encode())
             total.update(path.read_bytes())
@@ -57,5 +80,5 @@ def score_key(
         "held_out": held_out if metric.needs_held_out else None,
         "labels": given if "fake" in metric.labels_of else None,
         "classifier": classifier if metric.head == "classes" or metric.predicts_labels else None,
-        "code": code_sha256(),
+        "code": code_sha256(SCORE_CODE),
     })[:32]  # fmt: skip

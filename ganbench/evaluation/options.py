@@ -74,6 +74,8 @@ def metric_names(asked: str | Sequence[str] | None) -> tuple[str, ...]:
     names = [name.strip() for name in names if name.strip()]
     if names == ["all"]:
         return tuple(dict.fromkeys([*DEFAULT_METRICS, *METRICS.names()]))
+    if "all" in names:
+        raise UsageError("--metrics all stands alone: it is every metric. Leave the others away.")
     if not names:
         raise UsageError(f"No metric was named. There are: all, {', '.join(METRICS.names())}.")
     return tuple(dict.fromkeys(METRICS.check(name) for name in names))

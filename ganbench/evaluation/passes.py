@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ganbench.errors import BadImage, CorruptFile, GanbenchError
 from ganbench.evaluation.clock import Clock
+from ganbench.evaluation.keys import FEATURE_CODE, code_sha256
 from ganbench.evaluation.network import Network
 from ganbench.evaluation.options import Options
 from ganbench.features.extract import Extraction, Extracts, RowKeeper, Wanted, extract
@@ -58,6 +59,7 @@ class Passes:
             "value_range": self.options.value_range,
             "on_bad_image": self.options.on_bad_image,
             "versions": versions(),
+            "code": code_sha256(FEATURE_CODE),
         }
         network = {
             "protocol": self.network.protocol.fingerprint,

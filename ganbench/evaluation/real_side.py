@@ -111,6 +111,9 @@ class RealSide:
         classes = reference.heads.get("classes")
         if predicts and classes is not None and classes.values is not None:
             return predicted(classes)
+        if predicts:  # classes that were found and classes that are true do not compare
+            raise Missing(f"{name} needs the classes of the samples: {self.label!r} keeps none found as theirs would "
+                          "be. Give them: --labels FILE")  # fmt: skip
         if reference.labels is None:
             raise Missing(f"{name} needs the classes of the reference, and {self.label!r} has none")
         return reference.labels
