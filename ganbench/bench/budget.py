@@ -1,0 +1,76 @@
+"""How long a training may go on: a budget, and the meter that the stream of real data charges."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from ganbench.errors import UsageError
+from ganbench.bench.cost import Cost
+
+Unit = Literal["flop", "kimg", "steps", "seconds"]
+TIERS = {"pico": 2e12, "nano": 2e13, "micro": 2e14, "small": 2e15, "medium": 2e16, "base": 2e17, "large": 2e18}
+_SPEC = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(flops?|kimg|steps?|seconds?|s|minutes?|min|hours?|h)", re.IGNORECASE)
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """An amount of one unit: training FLOPs, thousands of real images, generator updates or seconds of training."""
+
+    unit: Unit
+    amount: float
+
+    @staticmethod
+    def parse(text: str) -> "Budget":
+        """Reads `2e13flop`, a tier such as `nano`, `200kimg`, `5000steps` or `10min`. Raises UsageError."""
+        given = text.strip().lower()
+        if given in TIERS:
+            return Budget("flop", TIERS[given])
+        found = _SPEC.fullmatch(given)
+        amount = float(found[1]) if found else 0.0
+        if found is None or amount <= 0:
+            raise UsageError(
+                f"The budget {text!r} is none; wanted 2e13flop, 200kimg, 5000steps, 10min or a tier: {', '.join(TIERS)}."
+            )
+        if found[2].startswith("flop"):
+            return Budget("flop", amount)
+        if found[2] == "kimg":
+            return Budget("kimg", amount)
+        if found[2].startswith("step"):
+            return Budget("steps", amount)
+        return Budget("seconds", amount * _SECONDS[found[2][0]])
+
+    def __str__(self) -> str:
+        tier = next((name for name, flop in TIERS.items() if (self.unit, self.amount) == ("flop", flop)), None)
+        return tier or f"{self.amount:g}{self.unit}"
+
+    def steps(self, cost: Cost) -> int | None:
+        """Generator updates that it allows; None where only a clock tells. Raises UsageError where it allows none."""
+        if self.unit == "seconds":
+            return None
+        price = {"flop": cost.flops, "kimg": cost.reals / 1000, "steps": 1.0}[self.unit]
+        steps = int(self.amount / price * (1 + 1e-12))
+        if steps < 1:
+            raise UsageError(f"The budget {self} is less than one step, which takes {price:g} {self.unit}. Give more.")
+        return steps
+
+
+class BudgetSpent(Exception):
+    """More real data were drawn than the budget allows."""
+
+
+class Meter:
+    """Counts the real data that are drawn.
+
+    Args:
+        allowed: how many may be; None for no limit.
+    """
+
+    def __init__(self, allowed: int | None) -> None:
+        self.allowed, self.reals = allowed, 0
+
+    def charge(self, n: int) -> None:
+        """Takes note of n data. Raises BudgetSpent where they are too many: nothing is drawn then."""
+        if self.allowed is not None and self.reals + n > self.allowed:
+            raise BudgetSpent(f"{self.reals + n} real data were asked for and {self.allowed} are allowed")
+        self.reals += n

@@ -1,0 +1,68 @@
+"""What a step costs, counted once on the meta device: the same number on every machine, before anything runs.
+
+The counter sees convolutions and matrix products, forward, backward and twice backward, and nothing else.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from ganbench.nets._base import Backbone, Shape
+from ganbench.variants._base import Problem, Variant
+from ganbench.variants._draws import Draws
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one generator update takes, with the updates of D that belong to it, averaged over the variant's period.
+
+    Attributes:
+        flops: floating-point operations, a multiply-add counting as two.
+        reals: real data drawn.
+        fakes: data generated.
+        sampling_flops: operations for one sample.
+        parameters: numbers learnt, by module.
+    """
+
+    flops: float
+    reals: float
+    fakes: float
+    sampling_flops: float
+    parameters: dict[str, int]
+
+
+class _Shapes:
+    """A stream of data that have shapes alone."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape, self.drawn = shape, 0
+
+    def draw(self, n: int) -> Tensor:
+        self.drawn += n
+        return torch.empty(n, *self._shape, device="meta")
+
+
+def cost_of(kind: type[Variant], config: Any, *, shape: Shape, backbone: type[Backbone], batch_size: int) -> Cost:
+    """Runs `period` steps and one sample on the meta device, which computes nothing, and counts."""
+    meta, none = torch.device("meta"), Draws(0, "meta")
+    problem = Problem(
+        shape=shape, backbone=backbone, batch_size=batch_size, steps=kind.period, device=meta, draws=none, init=none
+    )
+    variant = kind(config, problem)
+    real = _Shapes(shape)
+    with FlopCounterMode(display=False) as training:
+        for _ in range(kind.period):
+            variant.step(real)
+    variant.eval()
+    with FlopCounterMode(display=False) as sampling, torch.no_grad():
+        variant.generate(torch.empty(1, backbone.z_dim, device="meta"))
+    return Cost(
+        flops=training.get_total_flops() / kind.period,
+        reals=real.drawn / kind.period,
+        fakes=variant.fakes / kind.period,
+        sampling_flops=float(sampling.get_total_flops()),
+        parameters={name: sum(p.numel() for p in child.parameters()) for name, child in variant.named_children()},
+    )

@@ -1,0 +1,164 @@
+"""The record of one training run, as `leaderboards/TRACK/records/VARIANT-SEED.json` holds it. Imports no torch."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ganbench.errors import BadInput
+from ganbench.results import Result
+from ganbench.serialize import from_json, to_json
+
+SCHEMA = "ganbench.record/1"
+_LARGEST = 16 << 20  # bytes: no record is larger
+Kind = Literal["controlled", "native", "open"]
+Status = Literal["finished", "diverged", "failed", "truncated"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetInfo:
+    """What a run was allowed, and what a step was counted to cost before it.
+
+    Attributes:
+        spec: as given: `nano`, `5e12flop`.
+        unit, amount: the same as a number.
+        steps: generator updates that this allows; None where only a clock tells.
+        flops_per_step, reals_per_step, fakes_per_step: of one generator update with all that belongs to it.
+        sampling_flops: for one sample.
+        parameters: numbers learnt, by module.
+    """
+
+    spec: str
+    unit: Literal["flop", "kimg", "steps", "seconds"]
+    amount: float
+    steps: int | None
+    flops_per_step: float
+    reals_per_step: float
+    fakes_per_step: float
+    sampling_flops: float
+    parameters: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """What a run used.
+
+    Attributes:
+        steps: generator updates.
+        flops: training FLOPs, counted.
+        reals, fakes: data drawn and generated in training.
+        seconds: of training, without evaluation, checkpoints and logging.
+        seconds_evaluating: of evaluation.
+        peak_memory: bytes, of the process (the device's where it is a GPU).
+        resumes: how often the run was taken up again.
+    """
+
+    steps: int
+    flops: float
+    reals: int
+    fakes: int
+    seconds: float
+    seconds_evaluating: float
+    peak_memory: int
+    resumes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataInfo:
+    """What a run learnt from."""
+
+    name: str
+    split: str | None
+    fingerprint: str
+    n: int
+    shape: list[int]
+    padded_to: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePoint:
+    """The scores at one point of the budget.
+
+    Attributes:
+        fraction: of the budget.
+        step, flops, kimg, seconds: spent up to there.
+        n: samples that were scored.
+        ema, raw: values by key of a metric, of the averaged and of the plain weights; None for what had no value.
+        validation: values of the averaged weights by which the best point is chosen; never ranked.
+    """
+
+    fraction: float
+    step: int
+    flops: float
+    kimg: float
+    seconds: float
+    n: int
+    ema: dict[str, float | None]
+    raw: dict[str, float | None]
+    validation: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """One run: what was asked, what was done, what came out.
+
+    Attributes:
+        track: the track's name; None for a run of `ganbench train`.
+        variant, seed, kind: which run it is.
+        status: `finished`; `diverged` where a loss or a weight was no number or the samples collapsed onto one;
+            `failed` where an error ended it; `truncated` where a limit of time did. `reason` tells the rest.
+        config: all settings: `variant`, `backbone`, `batch_size`, `ema`, `dtype`, `departures`.
+        curve: the points of the budget.
+        final: the whole result of the last checkpoint, averaged weights: what is ranked. None where there is none.
+        raw: the same of the plain weights.
+        best: the point of the curve that is best by validation, scored with fresh codes. Shown, never ranked.
+        environment: versions, machine, threads, commit.
+        variant_sha256, variant_source: of the variant's file.
+        weights_sha256: of the last weights, all networks; None where there are none.
+        artifacts: sha256 of the files in the run's folder.
+        command: that runs it again.
+    """
+
+    schema: str = SCHEMA
+    track: str | None
+    variant: str
+    seed: int
+    kind: Kind
+    status: Status
+    reason: str | None = None
+    budget: BudgetInfo
+    spent: Spent
+    data: DataInfo
+    config: dict[str, Any]
+    curve: list[CurvePoint]
+    final: Result | None
+    raw: Result | None = None
+    best: Result | None = None
+    environment: dict[str, Any]
+    variant_sha256: str
+    variant_source: str
+    weights_sha256: str | None
+    artifacts: dict[str, str] = field(default_factory=dict)
+    command: str
+
+    def to_json(self) -> str:
+        """The JSON text."""
+        return to_json(self) + "\n"
+
+
+def read_record(path: Path) -> RunRecord:
+    """Reads a record. Raises BadInput, with the place, where it is none."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}). Name a record of a run.") from error
+    if len(text) > _LARGEST:
+        raise BadInput(f"{path} is larger than {_LARGEST >> 20} MiB, so it is no record of a run.")
+    try:
+        schema = json.loads(text).get("schema")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise BadInput(f"{path} is no record of a run: {error}.") from error
+    if schema != SCHEMA:
+        raise BadInput(f"{path} is no record of a run: its schema is {schema!r}, wanted {SCHEMA!r}.")
+    return from_json(RunRecord, text, where=str(path))

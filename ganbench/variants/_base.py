@@ -1,0 +1,157 @@
+"""What a variant is: networks, losses and one update. It knows neither data, clock, files nor metrics."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
+from ganbench.variants._draws import Draws
+
+
+N = TypeVar("N", bound=nn.Module)
+
+
+class RealStream(Protocol):
+    """The real data of a training, in its order; what is drawn is charged to the budget."""
+
+    def draw(self, n: int) -> Tensor:
+        """The next n data, float32 (n, *shape); images in [-1, 1]."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Problem:
+    """What a variant is to learn and with which networks.
+
+    Attributes:
+        shape: of one datum, (c, h, w) or (d,).
+        backbone: builds G and D.
+        batch_size: of the real data in one update of D.
+        steps: generator updates that the budget allows; None where only a clock ends it.
+        device: where everything lies; "meta" where only the cost is wanted.
+        draws: the noise of the training.
+        init: gives the first weights.
+    """
+
+    shape: Shape
+    backbone: type[Backbone]
+    batch_size: int
+    steps: int | None
+    device: torch.device
+    draws: Draws
+    init: Draws
+
+    def generator(self) -> nn.Module:
+        """The backbone's G with first weights: z (n, z_dim) to data (n, *shape)."""
+        with torch.device("meta"):
+            net = self.backbone.generator(self.shape)
+        return self._ready(net)
+
+    def discriminator(self, *, norm: Norm = "native", pac: int = 1, outputs: int = 1) -> Discriminator:
+        """The backbone's D with first weights.
+
+        Args:
+            norm: how it is normalised.
+            pac: how many data it sees at once, joined along the first axis (channels, or coordinates).
+            outputs: numbers that it gives for each.
+        """
+        shape = (self.shape[0] * pac, *self.shape[1:])
+        with torch.device("meta"):
+            net = self.backbone.discriminator(shape, norm=norm, outputs=outputs)
+        return self._ready(net)
+
+    def _ready(self, net: N) -> N:
+        if self.device.type != "meta":
+            net.to_empty(device=self.device)
+            self.backbone.initialise(net, self.init.generator)
+        return net
+
+
+class Variant(nn.Module, ABC):
+    """One way to train a generative model.
+
+    Its state is its modules, its buffers, its optimisers (found among its attributes) and its stream of noise: a
+    number that changes in training, such as a schedule's, is a buffer.
+
+    Class attributes:
+        Config: a frozen dataclass of its settings; the defaults are those of the paper.
+        judged: names of the modules that make samples; the average of their weights over training is judged.
+        period: steps after which the costs of a step repeat (for terms that are not computed at each).
+    """
+
+    Config: ClassVar[type]
+    judged: ClassVar[tuple[str, ...]] = ("G",)
+    period: ClassVar[int] = 1
+
+    def __init__(self, config: Any, problem: Problem) -> None:
+        super().__init__()
+        self.config, self.problem = config, problem
+        self.fakes = 0  # data generated in training, as told by `latent`
+
+    @abstractmethod
+    def step(self, real: RealStream) -> Mapping[str, Tensor]:
+        """Exactly one update of the generator, with the updates of other networks that belong to it.
+
+        Returns the losses by name, detached scalars.
+        """
+
+    def generate(self, z: Tensor) -> Tensor:
+        """Data (n, *shape) for codes z (n, z_dim); called in eval mode, without gradients."""
+        found: Tensor = self.G(z)
+        return found
+
+    def latent(self, n: int) -> Tensor:
+        """n codes out of the prior, (n, z_dim)."""
+        self.fakes += n
+        return self.problem.draws.normal(n, self.problem.backbone.z_dim)
+
+    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        """The optimisers by the name of the attribute."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, torch.optim.Optimizer)}
+
+    def training_state(self) -> dict[str, Any]:
+        """Everything that decides how training goes on."""
+        return {
+            "modules": self.state_dict(),
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers().items()},
+            "noise": self.problem.draws.state(),
+            "fakes": self.fakes,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes back to where `training_state` was taken."""
+        self.load_state_dict(state["modules"])
+        for name, optimiser in self.optimisers().items():
+            optimiser.load_state_dict(state["optimisers"][name])
+        self.problem.draws.restore(state["noise"])
+        self.fakes = int(state["fakes"])
+
+
+def adam(net: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Adam:
+    """Adam (Kingma and Ba 2015) with eps 1e-8, in one kernel where the device has it."""
+    parameters = list(net.parameters())
+    fused = parameters[0].device.type in ("cpu", "cuda")
+    return torch.optim.Adam(parameters, lr=lr, betas=betas, eps=1e-8, fused=fused)
+
+
+def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> Tensor:
+    """One step down the gradient of a scalar loss. Returns the loss, detached."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
+    return loss.detach()
+
+
+@contextmanager
+def frozen(net: nn.Module) -> Iterator[None]:
+    """Within it the parameters of `net` take no gradients; what flows through them to others does."""
+    net.requires_grad_(False)
+    try:
+        yield
+    finally:
+        net.requires_grad_(True)
