@@ -7,12 +7,14 @@ import ast
 import difflib
 import inspect
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Generic, TypeVar
 
 from ganbench.errors import UsageError
@@ -40,6 +42,7 @@ class Registry(Generic[T]):
 
     def __init__(self, kind: str, package: str, base: type[T] | str, *, dashes: bool = False) -> None:
         self.kind, self.package, self._base, self.dashes = kind, package, base, dashes
+        self._replaced: dict[str, ModuleType] = {}
 
     @cached_property
     def base(self) -> type[T]:
@@ -89,11 +92,16 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> type[T]:
         """Imports the entry's module and returns the one public subclass of the base that it defines."""
+        if name in self._replaced:
+            return self._only(self._replaced[name])
         self.check(name)
         if name in self._plugins:
             loaded: type[T] = self._plugins[name].load()
             return loaded
-        module = import_module(f"{self.package}.{self._files[name].stem}")
+        return self._only(import_module(f"{self.package}.{self._files[name].stem}"))
+
+    def _only(self, module: ModuleType) -> type[T]:
+        """The one public subclass of the base that a module defines."""
         found = [
             value
             for key, value in vars(module).items()
@@ -105,6 +113,15 @@ class Registry(Generic[T]):
         ]
         assert len(found) == 1, f"{module.__name__} must define one public {self.base.__name__}, found {found}"
         return found[0]
+
+    @contextmanager
+    def replaced(self, name: str, module: ModuleType) -> Iterator[None]:
+        """Within it the entry `name` is what `module` defines, whatever the folder has."""
+        self._replaced[name] = module
+        try:
+            yield
+        finally:
+            del self._replaced[name]
 
 
 def unknown(kind: str, name: str, names: list[str]) -> UsageError:

@@ -4,12 +4,14 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench.errors import UsageError
 from ganbench.bench.cost import Cost
+from ganbench.errors import UsageError
 
 Unit = Literal["flop", "kimg", "steps", "seconds"]
 TIERS = {"pico": 2e12, "nano": 2e13, "micro": 2e14, "small": 2e15, "medium": 2e16, "base": 2e17, "large": 2e18}
-_SPEC = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(flops?|kimg|steps?|seconds?|s|minutes?|min|hours?|h)", re.IGNORECASE)
+_SPEC = re.compile(
+    r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(flops?|kimg|steps?|seconds?|s|minutes?|min|hours?|h)", re.IGNORECASE
+)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -30,7 +32,8 @@ class Budget:
         amount = float(found[1]) if found else 0.0
         if found is None or amount <= 0:
             raise UsageError(
-                f"The budget {text!r} is none; wanted 2e13flop, 200kimg, 5000steps, 10min or a tier: {', '.join(TIERS)}."
+                f"The budget {text!r} is none; wanted 2e13flop, 200kimg, 5000steps, 10min or a tier: "
+                f"{', '.join(TIERS)}."
             )
         if found[2].startswith("flop"):
             return Budget("flop", amount)

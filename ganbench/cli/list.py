@@ -39,6 +39,18 @@ def _datasets() -> Iterable[Entry]:
     return DATASETS
 
 
+def _variants() -> Iterable[Entry]:
+    from ganbench.variants._registry import VARIANTS
+
+    return VARIANTS
+
+
+def _backbones() -> Iterable[Entry]:
+    from ganbench.nets._registry import BACKBONES
+
+    return BACKBONES
+
+
 def _none_yet() -> Iterable[Entry]:
     return []
 
@@ -49,9 +61,8 @@ _KINDS: dict[str, Callable[[], Iterable[Entry]]] = {
     "extractors": _extractors,
     "backends": _backends,
     "datasets": _datasets,
-    # Kinds of the benchmark harness, which this version does not have.
-    "variants": _none_yet,
-    "backbones": _none_yet,
+    "variants": _variants,
+    "backbones": _backbones,
     "tracks": _none_yet,
 }
 

@@ -54,7 +54,9 @@ class SpectralLinear(_Spectral, nn.Linear):
 class SpectralConv2d(_Spectral, nn.Conv2d):
     """nn.Conv2d with W / sigma(W)."""
 
-    def __init__(self, cin: int, cout: int, kernel: int, *, stride: int = 1, padding: int = 0, bias: bool = True) -> None:
+    def __init__(
+        self, cin: int, cout: int, kernel: int, *, stride: int = 1, padding: int = 0, bias: bool = True
+    ) -> None:
         super().__init__(cin, cout, kernel, stride, padding, bias=bias)
         self.register_buffer("u", torch.empty(cout))
 

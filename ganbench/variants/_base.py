@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.variants._draws import Draws
 
-
 N = TypeVar("N", bound=nn.Module)
 
 

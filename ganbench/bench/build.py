@@ -1,0 +1,143 @@
+"""From what a run is asked to do to the things that do it: data, variant, cost and the number of steps."""
+
+import hashlib
+import inspect
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganbench.bench.budget import Budget, Meter
+from ganbench.bench.cost import Cost, cost_of
+from ganbench.bench.data import Stream, TrainingSet, open_data
+from ganbench.bench.ema import Ema
+from ganbench.bench.seeds import INIT, NOISE, stream_seed
+from ganbench.bench.spec import RunSpec
+from ganbench.nets._registry import BACKBONES
+from ganbench.progress import Progress, Warn, silent, unheard
+from ganbench.records import BudgetInfo
+from ganbench.registry import unknown
+from ganbench.serialize import from_json, plain, to_json
+from ganbench.variants._base import Problem, Variant
+from ganbench.variants._draws import Draws
+from ganbench.variants._registry import VARIANTS
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A run that can be begun.
+
+    Attributes:
+        spec: what was asked.
+        data: the real data, on the device.
+        variant: with first weights.
+        ema: the average of its weights.
+        stream: of real data; `meter` counts them.
+        budget, cost: what is allowed and what a step costs.
+        steps: generator updates; None where only a clock tells.
+    """
+
+    spec: RunSpec
+    data: TrainingSet
+    variant: Variant
+    ema: Ema
+    stream: Stream
+    meter: Meter
+    budget: Budget
+    cost: Cost
+    steps: int | None
+
+    @property
+    def budget_info(self) -> BudgetInfo:
+        """The budget as a record tells it."""
+        return BudgetInfo(
+            spec=self.spec.budget,
+            unit=self.budget.unit,
+            amount=self.budget.amount,
+            steps=self.steps,
+            flops_per_step=self.cost.flops,
+            reals_per_step=self.cost.reals,
+            fakes_per_step=self.cost.fakes,
+            sampling_flops=self.cost.sampling_flops,
+            parameters=self.cost.parameters,
+        )
+
+
+def settings_of(variant: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings of a variant as plain values: its defaults and those that are given.
+
+    Raises UsageError for a setting that it does not have, BadInput for a value of another type.
+    """
+    config = VARIANTS.get(variant).Config
+    names = [each.name for each in fields(config)]
+    for name in given:
+        if name not in names:
+            raise unknown(f"setting of {variant}", name, names)
+    defaults = {each.name: each.default for each in fields(config) if each.default is not MISSING}
+    read: Any = from_json(config, to_json({**plain(defaults), **given}), where=f"the settings of {variant}")
+    found: dict[str, Any] = plain(read)
+    return found
+
+
+def source_of(variant: str) -> str:
+    """The text of the variant's file."""
+    path = inspect.getsourcefile(VARIANTS.get(variant))
+    assert path is not None
+    return Path(path).read_text(encoding="utf-8")
+
+
+def source_sha256(variant: str) -> str:
+    """The sha256 of the variant's file: the algorithm's identity."""
+    return hashlib.sha256(source_of(variant).encode()).hexdigest()
+
+
+def build(
+    spec: RunSpec,
+    *,
+    data: TrainingSet | None = None,
+    offline: bool = False,
+    progress: Progress = silent,
+    warn: Warn = unheard,
+) -> Built:
+    """Opens the data, counts the cost and makes the networks.
+
+    Args:
+        spec: the run.
+        data: instead of those that it names.
+        offline: use no network.
+        progress, warn: told of the opening.
+
+    Raises:
+        UsageError, BadInput: the parts do not fit: a backbone for other data, a budget of less than one step.
+        Unavailable: the data cannot be had.
+    """
+    kind, backbone = VARIANTS.get(spec.variant), BACKBONES.get(spec.backbone)
+    config: Any = from_json(kind.Config, to_json(spec.settings), where=f"the settings of {spec.variant}")
+    budget = Budget.parse(spec.budget)
+    if data is None:
+        data = open_data(spec.data, backbone.fitted, offline=offline, progress=progress, warn=warn)
+    cost = cost_of(kind, config, shape=data.shape, backbone=backbone, batch_size=spec.batch_size)
+    steps = budget.steps(cost)
+    device = torch.device(spec.device)
+    data = TrainingSet(data.info, data.values.to(device))
+    problem = Problem(
+        shape=data.shape,
+        backbone=backbone,
+        batch_size=spec.batch_size,
+        steps=steps,
+        device=device,
+        draws=Draws(stream_seed(spec.seed, NOISE), device),
+        init=Draws(stream_seed(spec.seed, INIT), device),
+    )
+    variant = kind(config, problem)
+    meter = Meter(None if steps is None else _allowed(steps, cost, kind.period))
+    stream = Stream(data, meter, seed=spec.seed, device=device)
+    return Built(spec, data, variant, Ema(variant), stream, meter, budget, cost, steps)
+
+
+def _allowed(steps: int, cost: Cost, period: int) -> int:
+    """Real data that so many steps were counted to draw; the last period may not be whole."""
+    whole = -(-steps // period) * period
+    return round(whole * cost.reals)

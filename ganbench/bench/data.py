@@ -1,0 +1,204 @@
+"""The real data of a training: read once, kept on the device, drawn in an order that two numbers tell."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganbench.bench.budget import Meter
+from ganbench.bench.seeds import ORDER, stream_seed
+from ganbench.errors import BadInput
+from ganbench.images.datasets._base import DATASETS, open_dataset
+from ganbench.images.source import ImageSource, open_images
+from ganbench.mixtures import get_mixture, mixture_names
+from ganbench.nets._base import Shape
+from ganbench.progress import Progress, Warn, silent, unheard
+from ganbench.records import DataInfo
+
+POINTS = 100_000  # fixed training points of a mixture, as PacGAN has them
+_LARGEST = 16 << 30  # bytes of images that are taken into memory
+_TOLD = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Real data.
+
+    Attributes:
+        info: what they are; `padded_to` is the shape that networks see.
+        values: uint8 (n, c, h, w), padded with black, or float32 points (n, d).
+    """
+
+    info: DataInfo
+    values: Tensor
+
+    @property
+    def shape(self) -> Shape:
+        """Of one datum as networks see it."""
+        return tuple(self.values.shape[1:])
+
+    def batch(self, indices: Tensor) -> Tensor:
+        """Data at `indices`, float32; images in [-1, 1]."""
+        chosen = self.values[indices]
+        return chosen if chosen.is_floating_point() else chosen.float().div_(127.5).sub_(1)
+
+    def judged(self, values: Tensor) -> Tensor:
+        """What a network made, as it is judged: images uint8 (n, c, h, w), cut to the true size; points as they are.
+
+        x -> round(127.5 (x + 1)), clipped to 0..255.
+        """
+        if self.values.is_floating_point():
+            return values
+        cut = values[(..., *_window(self.info.shape, self.info.padded_to))]
+        return cut.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def no_data(info: DataInfo) -> TrainingSet:
+    """A set without data that knows what data are like: enough to make samples."""
+    points = len(info.shape) == 1
+    return TrainingSet(info, torch.empty(0, *info.padded_to, dtype=torch.float32 if points else torch.uint8))
+
+
+def _window(inner: list[int], outer: list[int]) -> tuple[slice, slice]:
+    rows, columns = ((big - small) // 2 for small, big in zip(inner[1:], outer[1:], strict=True))
+    return slice(rows, rows + inner[1]), slice(columns, columns + inner[2])
+
+
+def open_data(
+    spec: str,
+    fitted: Callable[[Shape], Shape],
+    *,
+    offline: bool = False,
+    progress: Progress = silent,
+    warn: Warn = unheard,
+) -> TrainingSet:
+    """Opens what `--data` names: a mixture, a dataset (`NAME[:SPLIT]`), or a path to images.
+
+    Args:
+        spec: the name or path.
+        fitted: tells the shape that the backbone is built for; raises UsageError where it is not for such data.
+        offline: use no network.
+        progress, warn: told of download and reading.
+
+    Raises:
+        UsageError, BadInput: it cannot be used: no such name, images of several sizes, too many for the memory.
+        Unavailable: the dataset is not on this machine and cannot be fetched.
+    """
+    if spec in mixture_names():
+        return _points(spec, fitted)
+    name, _, split = spec.partition(":")
+    if name in DATASETS.names():
+        source = open_dataset(name, split or None, offline=offline, progress=progress, warn=warn)
+        return _images(source, name, split or "train", fitted, progress)
+    if Path(spec).expanduser().exists() or "/" in spec or "." in spec:
+        return _images(open_images(spec), spec, None, fitted, progress)
+    DATASETS.check(name)
+    raise AssertionError("unreachable: the name is neither known nor unknown")
+
+
+def _points(name: str, fitted: Callable[[Shape], Shape]) -> TrainingSet:
+    mixture = get_mixture(name)
+    points = mixture.sample(POINTS, np.random.default_rng(0)).astype(np.float32)
+    shape = fitted((mixture.d,))
+    info = DataInfo(
+        name=name, split=None, fingerprint=_digest(points), n=POINTS, shape=[mixture.d], padded_to=list(shape)
+    )
+    return TrainingSet(info, torch.from_numpy(points))
+
+
+def _images(
+    source: ImageSource, name: str, split: str | None, fitted: Callable[[Shape], Shape], progress: Progress
+) -> TrainingSet:
+    pixels, gray = _read(source, progress)
+    if gray:
+        pixels = np.ascontiguousarray(pixels[:, :1])
+    true: Shape = pixels.shape[1:]
+    shape = fitted(true)
+    info = DataInfo(
+        name=name,
+        split=split,
+        fingerprint=_digest(pixels),
+        n=len(pixels),
+        shape=list(true),
+        padded_to=list(shape),
+    )
+    if shape != true:
+        padded = np.zeros((len(pixels), *shape), dtype=np.uint8)
+        padded[(..., *_window(info.shape, info.padded_to))] = pixels
+        pixels = padded
+    return TrainingSet(info, torch.from_numpy(pixels))
+
+
+def _read(source: ImageSource, progress: Progress) -> tuple[np.ndarray, bool]:
+    """All images, uint8 (n, 3, h, w), and whether all are gray."""
+    n, gray = len(source), True
+    out: np.ndarray | None = None
+    for done, image in enumerate(source.images()):
+        if out is None:
+            if n * image.pixels.nbytes > _LARGEST:
+                raise BadInput(
+                    f"{source.name} has {n} images of {image.pixels.shape[2]} x {image.pixels.shape[1]} pixels, "
+                    f"{n * image.pixels.nbytes / 1e9:.0f} GB; at most {_LARGEST >> 30} GiB are kept in memory. Give "
+                    "fewer or smaller ones."
+                )
+            out = np.empty((n, *image.pixels.shape), dtype=np.uint8)
+        if image.pixels.shape != out.shape[1:]:
+            raise BadInput(
+                f"{source.name} holds images of several sizes: {out.shape[3]} x {out.shape[2]} and, {image.name}, "
+                f"{image.pixels.shape[2]} x {image.pixels.shape[1]}. A network makes one size: scale them first."
+            )
+        out[done] = image.pixels
+        gray = gray and bool((image.pixels[0] == image.pixels[1]).all() and (image.pixels[0] == image.pixels[2]).all())
+        if done % _TOLD == 0:
+            progress("reading", done, n)
+    assert out is not None, "no source is empty"
+    progress("reading", n, n)
+    return out, gray
+
+
+def _digest(values: np.ndarray) -> str:
+    total = hashlib.sha256(f"ganbench.training/1 {values.dtype} {values.shape}\n".encode())
+    total.update(np.ascontiguousarray(values).data)
+    return total.hexdigest()
+
+
+class Stream:
+    """The real data without end: epoch after epoch, each in an order of its own that the seed and its number decide.
+
+    Args:
+        data: the data.
+        meter: charged for what is drawn.
+        seed: of the run.
+        device: where batches are wanted.
+    """
+
+    def __init__(self, data: TrainingSet, meter: Meter, *, seed: int, device: torch.device) -> None:
+        self._data, self._meter, self._seed = data, meter, seed
+        self._device = device
+        self._order = torch.empty(0, dtype=torch.int64)
+        self.epoch, self.offset = -1, 0  # no epoch has begun
+
+    def draw(self, n: int) -> Tensor:
+        """The next n data, float32 on the device. Raises BudgetSpent."""
+        self._meter.charge(n)
+        parts = []
+        while n:
+            if self.offset == len(self._order):
+                self.seek(self.epoch + 1, 0)
+            part = self._order[self.offset : self.offset + n]
+            parts.append(part)
+            self.offset += len(part)
+            n -= len(part)
+        return self._data.batch(parts[0] if len(parts) == 1 else torch.cat(parts))
+
+    def seek(self, epoch: int, offset: int) -> None:
+        """Goes to a place: the next datum is number `offset` of that epoch's order."""
+        self.epoch, self.offset = epoch, offset
+        if epoch >= 0:
+            rng = np.random.default_rng(stream_seed(self._seed, ORDER, epoch))
+            order = torch.from_numpy(rng.permutation(len(self._data.values)))
+            self._order = order.to(self._data.values.device)

@@ -1,0 +1,80 @@
+"""One run of a sweep as a process of its own: what it is told, and what it leaves behind."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganbench.bench.spec import RunSpec
+from ganbench.serialize import from_json, plain
+
+_TRIES = 3  # a process that a signal ended is begun again from its checkpoint so often in all
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run.
+
+    Attributes:
+        spec: what it is.
+        folder: where it lies while it runs.
+        command: that runs it again, for the record.
+        offline: use no network.
+        max_seconds: of training; None for no limit.
+    """
+
+    spec: RunSpec
+    folder: Path
+    command: str
+    offline: bool = False
+    max_seconds: float | None = None
+
+    def text(self) -> str:
+        """The job as JSON, as the process reads it."""
+        return json.dumps({**plain(self.spec), "_": [str(self.folder), self.command, self.offline, self.max_seconds]})
+
+    @staticmethod
+    def read(text: str) -> "Job":
+        """The job out of its text."""
+        found = json.loads(text)
+        folder, command, offline, max_seconds = found.pop("_")
+        return Job(from_json(RunSpec, json.dumps(found), where="a job"), Path(folder), command, offline, max_seconds)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended: `error` is None where its record lies in its folder, else the last words of the process."""
+
+    job: Job
+    error: str | None
+
+
+def run_job(job: Job) -> Ended:
+    """Runs a job in a process of its own, with its number of threads. A process that is killed is begun again."""
+    environment = {**os.environ, **dict.fromkeys(_THREADS, str(job.spec.threads))}
+    job.folder.mkdir(parents=True, exist_ok=True)
+    words = ""
+    for _ in range(_TRIES):
+        with (job.folder / ".log").open("ab") as log:
+            done = subprocess.run(
+                [sys.executable, "-m", "ganbench.bench.worker"],
+                input=job.text().encode(),
+                stdout=log,
+                stderr=log,
+                env=environment,
+                check=False,
+            )
+        if done.returncode == 0:
+            return Ended(job, None)
+        words = _last_words(job.folder / ".log")
+        if done.returncode > 0:  # an error of its own, which would come again
+            break
+    return Ended(job, words or f"the process ended with status {done.returncode}")
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""

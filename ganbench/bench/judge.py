@@ -1,0 +1,135 @@
+"""Samples of a run, each of its own seed, and their scores by the metric engine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganbench.bench.build import Built
+from ganbench.bench.seeds import judged_codes
+from ganbench.bench.spec import Judging
+from ganbench.evaluation.options import Options, metric_names
+from ganbench.evaluation.points import evaluate_points, is_distribution
+from ganbench.evaluation.run import evaluate
+from ganbench.images.indexed import IndexedSource
+from ganbench.progress import Progress, Warn, silent, unheard
+from ganbench.results import Result
+from ganbench.variants._base import Variant
+
+FRESH = 1 << 40  # the first code of samples that nothing was chosen by
+_BATCH = 500
+_COLLAPSED = 0.1  # of the data's standard deviation
+
+
+@contextmanager
+def judging(variant: Variant) -> Iterator[None]:
+    """Within it the variant is in eval mode and takes no gradients."""
+    modes = [(module, module.training) for module in variant.modules()]
+    variant.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def sample(built: Built, n: int, *, seed: int | None = None, start: int = 0, progress: Progress = silent) -> Tensor:
+    """Samples start..start+n-1 with the weights that the variant has now, as they are judged, on the CPU.
+
+    Args:
+        built: the run.
+        n: how many.
+        seed: of the codes; that of the run where None.
+        start: the number of the first.
+        progress: told of it.
+
+    Returns:
+        uint8 (n, c, h, w), or float32 points (n, d). Numbers that are none in a network's output stay none in points
+        and are found by `finite`.
+    """
+    variant, device = built.variant, built.variant.problem.device
+    z_dim = variant.problem.backbone.z_dim
+    parts = []
+    with judging(variant):
+        for at in range(0, n, _BATCH):
+            stop = min(at + _BATCH, n)
+            z = judged_codes(built.spec.seed if seed is None else seed, start + at, start + stop, z_dim)
+            made = variant.generate(z.to(device))
+            if not bool(torch.isfinite(made).all()):
+                raise NotFinite("the generator makes NaN or infinite values")
+            parts.append(built.data.judged(made).cpu())
+            progress("sampling", stop, n)
+    return torch.cat(parts)
+
+
+class NotFinite(Exception):
+    """A network or a loss gives no numbers any more."""
+
+
+def collapsed(built: Built, samples: Tensor) -> str | None:
+    """Why the samples count as collapsed: their spread is under a tenth of the data's; None where they do not.
+
+    Spread: the standard deviation over the set of each pixel or coordinate, its mean over all of them.
+    """
+    reals = built.data.judged(built.data.batch(torch.arange(min(len(built.data.values), 10_000)))).float().cpu()
+    mine, theirs = (float(x.float().std(dim=0).mean()) for x in (samples, reals))
+    if mine >= _COLLAPSED * theirs:
+        return None
+    return f"collapsed: the samples' standard deviation is {mine:.3g}, that of the data {theirs:.3g}"
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Scores samples of a run.
+
+    Args:
+        built: the run.
+        how: reference, protocol, metrics.
+        offline: use no network.
+        warn: told of what changes no number.
+    """
+
+    built: Built
+    how: Judging
+    offline: bool = False
+    warn: Warn = unheard
+
+    def scores(self, sets: dict[str, Tensor], *, reference: str | None = None, keep: bool = False) -> dict[str, Result]:
+        """The results of named sets of samples, which share the network.
+
+        Args:
+            sets: samples by a name that says which.
+            reference: another than that of `how`.
+            keep: keep their features for a second reference.
+        """
+        options = Options(
+            metrics=metric_names(self.how.metrics),
+            protocol=self.how.protocol,
+            device=self.built.spec.device,
+            offline=self.offline,
+            cache=keep,
+            command=f"{self.built.spec.variant} {self.built.spec.id}",
+        )
+        real = reference or self.how.reference
+        names = list(sets)
+        if is_distribution(real):
+            return {name: evaluate_points(sets[name].numpy(), real, options=options) for name in names}
+        sources = [image_source(sets[name], f"{self.built.spec.variant}, {name}") for name in names]
+        outcomes = evaluate(sources, real, options=options, warn=self.warn)
+        return {name: outcome.result for name, outcome in zip(names, outcomes, strict=True)}
+
+
+def image_source(samples: Tensor, name: str) -> IndexedSource:
+    """uint8 samples (n, c, h, w) as a source of images."""
+    pixels: NDArray[np.uint8] = samples.permute(0, 2, 3, 1).numpy()
+    return IndexedSource(name, len(pixels), read=lambda i: pixels[i])
+
+
+def values_of(result: Result) -> dict[str, float | None]:
+    """The value of each key."""
+    return {key: metric.value for key, metric in result.metrics.items()}

@@ -1,0 +1,93 @@
+"""From names on a command line to what a run is: defaults that depend on the data, settings as text, judging."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ganbench.bench.build import settings_of, source_sha256
+from ganbench.bench.spec import Judging, RunSpec
+from ganbench.errors import UsageError
+from ganbench.evaluation.options import DEFAULT_METRICS
+from ganbench.features.reference_names import SHIPPED_UNDER
+from ganbench.mixtures import mixture_names
+
+_POINTS = ("mlp2d", 100)
+_IMAGES = ("info28", 64)
+
+
+def defaults_of(data: str) -> tuple[str, int]:
+    """Backbone and batch size where none are named."""
+    return _POINTS if data in mixture_names() else _IMAGES
+
+
+def read_settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """Settings out of `KEY=VALUE` texts: numbers, true and false, lists `[0.5, 0.9]`, or else words.
+
+    Raises UsageError where a text has no `=`, or a key comes twice.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set {pair!r} is no setting; wanted KEY=VALUE, such as lambda_gp=1.")
+        if key in found:
+            raise UsageError(f"--set names {key} twice.")
+        try:
+            found[key] = json.loads(text)
+        except ValueError:
+            found[key] = text
+    return found
+
+
+def judging_of(data: str, n: int) -> Judging | None:
+    """How the samples of `ganbench train` are scored at its end; None where that would take a pass over all reals."""
+    if n == 0:
+        return None
+    if data in mixture_names():
+        return Judging(reference=data, metrics=["mode_coverage"], ranked_by="modes", final_n=n, points_n=n, raw_n=n)
+    protocol = SHIPPED_UNDER.get(data.partition(":")[0])
+    if protocol is None:
+        return None
+    return Judging(
+        reference=data, protocol=protocol, metrics=list(DEFAULT_METRICS), final_n=n, points_n=n, raw_n=min(n, 2000)
+    )
+
+
+def plan_run(
+    variant: str,
+    *,
+    data: str,
+    budget: str,
+    backbone: str | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    settings: Sequence[str] = (),
+    device: str = "cpu",
+    threads: int = 1,
+    judged: int = 2000,
+) -> RunSpec:
+    """The run of `ganbench train`.
+
+    Args:
+        variant, data, budget, backbone, batch_size, seed: as there.
+        settings: `KEY=VALUE` texts that differ from the variant's defaults.
+        device, threads: where it runs.
+        judged: samples that are scored in the end; 0 for none.
+
+    Raises:
+        UsageError: one of them is not known.
+    """
+    usual_backbone, usual_batch = defaults_of(data)
+    return RunSpec(
+        variant=variant,
+        settings=settings_of(variant, read_settings(settings)),
+        variant_sha256=source_sha256(variant),
+        data=data,
+        backbone=backbone or usual_backbone,
+        batch_size=batch_size or usual_batch,
+        budget=budget,
+        seed=seed,
+        judging=judging_of(data, judged),
+        device=device,
+        threads=threads,
+    )

@@ -1,0 +1,134 @@
+"""A record run again from its own text: are weights and scores the same?"""
+
+import hashlib
+import importlib.util
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganbench.bench.build import source_sha256
+from ganbench.bench.recording import environment
+from ganbench.bench.spec import RunSpec
+from ganbench.bench.train import train
+from ganbench.bench.trainer import Watch
+from ganbench.errors import BadInput, UsageError
+from ganbench.records import RunRecord
+from ganbench.serialize import from_json
+from ganbench.variants._registry import VARIANTS
+
+_DECISIVE = ("machine", "processor", "threads", "torch_cpu_capability", "device")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """What came out the second time.
+
+    Attributes:
+        same_weights: whether the hashes of the weights are equal.
+        expected: whether they must be: nothing that decides sums in float32 differs.
+        differences: what differs between the machines.
+        scores: value of each key of the record, and the one now.
+    """
+
+    same_weights: bool
+    expected: bool
+    differences: list[str]
+    scores: dict[str, tuple[float | None, float | None]]
+
+    @property
+    def failed(self) -> bool:
+        """Whether something differs that must not."""
+        return self.expected and not self.same_weights
+
+    def lines(self) -> Iterator[str]:
+        """The outcome in words."""
+        yield "weights: the same" if self.same_weights else "weights: not the same"
+        if self.differences:
+            yield "the machines differ, so weights may: " + "; ".join(self.differences)
+        for key, (before, now) in self.scores.items():
+            same = "the same" if before == now else "other"
+            yield f"{key:22} {_number(before):>12} in the record, {_number(now):>12} now: {same}"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.6g}"
+
+
+def reproduce(record: RunRecord, *, out: Path | None, embedded: bool, offline: bool = False) -> Reproduction:
+    """Runs a record again.
+
+    Args:
+        record: the record.
+        out: the folder of the new run; a temporary one where None.
+        embedded: run the code in the record where the installed variant is another.
+        offline: use no network.
+
+    Raises:
+        UsageError: the installed variant is another and `embedded` was not said.
+        BadInput: the record does not tell how it was run, or its code is not what its sha256 says.
+    """
+    if "spec" not in record.config:
+        raise BadInput(f"The record of {record.variant}, seed {record.seed} does not tell how it was run.")
+    spec = from_json(RunSpec, json.dumps(record.config["spec"]), where="the record's spec")
+    with _variant(record, embedded), _folder(out) as folder:
+        again = train(spec, folder, offline=offline, watch=Watch(), command=record.command)
+    differences = _differences(record.environment, environment(spec.threads, spec.device))
+    return Reproduction(
+        same_weights=again.weights_sha256 == record.weights_sha256,
+        expected=not differences and record.status == "finished",
+        differences=differences,
+        scores=_scores(record, again),
+    )
+
+
+@contextmanager
+def _folder(out: Path | None) -> Iterator[Path]:
+    if out is not None:
+        yield out
+        return
+    with tempfile.TemporaryDirectory(prefix="ganbench-") as temporary:
+        yield Path(temporary) / "run"
+
+
+@contextmanager
+def _variant(record: RunRecord, embedded: bool) -> Iterator[None]:
+    """Within it the registry has the record's variant: the installed one, or with `embedded` that in the record."""
+    if record.variant in VARIANTS.names() and source_sha256(record.variant) == record.variant_sha256:
+        yield
+        return
+    if not embedded:
+        raise UsageError(
+            f"The installed variant {record.variant} is not the one of the record (sha256 "
+            f"{record.variant_sha256[:12]}...). To run the code in the record, look at it and say --run-embedded-code."
+        )
+    if hashlib.sha256(record.variant_source.encode()).hexdigest() != record.variant_sha256:
+        raise BadInput("The record is damaged: its variant_source has another sha256 than its variant_sha256.")
+    with tempfile.TemporaryDirectory(prefix="ganbench-") as temporary:
+        path = Path(temporary) / f"{record.variant.replace('-', '_')}.py"
+        path.write_text(record.variant_source, encoding="utf-8")
+        specification = importlib.util.spec_from_file_location(f"ganbench_record_{path.stem}", path)
+        assert specification is not None
+        assert specification.loader is not None
+        module = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(module)
+        with VARIANTS.replaced(record.variant, module):
+            yield
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs of all that decides sums in float32."""
+    found = [
+        f"{key}: {before.get(key)} then, {now.get(key)} now" for key in _DECISIVE if before.get(key) != now.get(key)
+    ]
+    theirs, ours = (each.get("versions", {}).get("torch") for each in (before, now))
+    return found + ([f"torch: {theirs} then, {ours} now"] if theirs != ours else [])
+
+
+def _scores(before: RunRecord, now: RunRecord) -> dict[str, tuple[float | None, float | None]]:
+    then = before.final.metrics if before.final else {}
+    again = now.final.metrics if now.final else {}
+    return {key: (metric.value, again[key].value if key in again else None) for key, metric in then.items()}
