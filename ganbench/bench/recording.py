@@ -118,12 +118,12 @@ def _commit() -> str | None:
 
 def _git(top: Path, environment: dict[str, str], *words: str) -> str:
     done = subprocess.run(  # noqa: S603 - fixed words
-        ["git", "-C", str(top), *words],
+        ["git", "-C", str(top), *words],  # noqa: S607 - whichever git there is
         env=environment,
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,  # noqa: S607
+        timeout=20,
     )
     return done.stdout.strip()
 

@@ -135,11 +135,12 @@ def sweep(
     max_seconds: float | None = None,
 ) -> Iterator[RunRecord]:
     """Runs what is not done and writes each record as its run ends. Yields the records."""
-    waiting = {job_of(each, offline=offline, max_seconds=max_seconds): each for each in planned if not each.done}
-    for ended in executor.run(list(waiting)):
-        each = waiting[ended.job]
+    waiting = [each for each in planned if not each.done]
+    jobs = [job_of(each, offline=offline, max_seconds=max_seconds) for each in waiting]
+    places = {job.folder: each.path for job, each in zip(jobs, waiting, strict=True)}
+    for ended in executor.run(jobs):
         record = _failed(ended) if ended.error is not None else read_record(ended.job.folder / "report.json")
-        write_text(each.path, record.to_json())
+        write_text(places[ended.job.folder], record.to_json())
         _keep_picture(place, ended.job)
         yield record
 
