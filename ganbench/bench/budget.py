@@ -1,5 +1,6 @@
 """How long a training may go on: a budget, and the meter that the stream of real data charges."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -30,7 +31,7 @@ class Budget:
             return Budget("flop", TIERS[given])
         found = _SPEC.fullmatch(given)
         amount = float(found[1]) if found else 0.0
-        if found is None or amount <= 0:
+        if found is None or not 0 < amount < math.inf:
             raise UsageError(
                 f"The budget {text!r} is none; wanted 2e13flop, 200kimg, 5000steps, 10min or a tier: "
                 f"{', '.join(TIERS)}."

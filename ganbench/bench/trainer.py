@@ -174,7 +174,7 @@ class Training:
             self._score_point(at[len(state.curve)])
             kept = True
         state.seconds_evaluating += time.perf_counter() - started
-        if kept:
+        if kept or fraction >= 1:  # samples are made of the last checkpoint
             self.save()
 
     def _picture(self) -> None:
