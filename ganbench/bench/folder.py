@@ -35,22 +35,27 @@ class RunFolder:
         return from_json(RunSpec, self._config.read_bytes(), where=str(self._config))
 
     def claim(self, spec: RunSpec, *, resume: bool) -> None:
-        """Makes the folder that of this run.
+        """Makes the folder that of this run. Raises as `check` does."""
+        if not self.check(spec, resume=resume):
+            write_text(self._config, to_json(spec) + "\n")
+
+    def check(self, spec: RunSpec, *, resume: bool) -> bool:
+        """Whether this run was begun here already; nothing is written.
 
         Raises UsageError where another run lies there, or this one and `resume` was not said.
         """
         found = self.spec()
         if found is None:
-            if self.path.exists() and any(each for each in self.path.iterdir() if not each.name.startswith(".")):
+            if self.path.is_file() or (self.path.exists() and any(p.name[0] != "." for p in self.path.iterdir())):
                 raise UsageError(f"{self.path} holds other files. Name a folder that is empty or not there: --out DIR")
-            write_text(self._config, to_json(spec) + "\n")
-            return
+            return False
         if not resume:
             raise UsageError(
                 f"{self.path} holds a run already. Go on with it: --resume. Or name another folder: --out DIR"
             )
         if found != spec:
             raise UsageError(f"{self.path} holds another run: {differences(found, spec)}. Name another folder.")
+        return True
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -56,9 +56,14 @@ def save_png(path: Path, pixels: U8) -> None:
     write_bytes(path, buffer.getvalue())
 
 
+def _frame(png: Path) -> Image.Image:
+    with Image.open(png) as image:
+        return image.convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
+
+
 def save_gif(path: Path, pngs: list[Path]) -> None:
     """Writes pictures of equal size as one that moves; the last stays for two seconds."""
-    frames = [Image.open(png).convert("P", palette=Image.Palette.ADAPTIVE, colors=64) for png in pngs]
+    frames = [_frame(png) for png in pngs]
     times = [300] * (len(frames) - 1) + [2000]
     buffer = io.BytesIO()
     frames[0].save(buffer, format="GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)

@@ -40,15 +40,19 @@ def train(
         Stopped: `watch.stop_after` ended this part.
     """
     folder = RunFolder(path)
-    with folder.held():
-        folder.claim(spec, resume=resume)
+    watch = watch or Watch()
+    if folder.check(spec, resume=resume):
         done = folder.record()
         if done is not None:
             return done
-        watch = watch or Watch()
-        with _threads(spec.threads):
-            built = build(spec, offline=offline, progress=watch.progress, warn=watch.warn)
-            judge = Judge(built, spec.judging, offline=offline, warn=watch.warn) if spec.judging else None
+    with _threads(spec.threads):
+        built = build(spec, offline=offline, progress=watch.progress, warn=watch.warn)  # what fails here leaves nothing
+        judge = Judge(built, spec.judging, offline=offline, warn=watch.warn) if spec.judging else None
+        with folder.held():
+            folder.claim(spec, resume=resume)
+            done = folder.record()  # of another process that was faster
+            if done is not None:
+                return done
             return Training(built, folder, judge, watch=watch, command=command).run()
 
 
