@@ -46,10 +46,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a job ended: `error` is None where its record lies in its folder, else the last words of the process."""
+    """How a job ended. It travels between machines, so it holds what is wanted of the run's folder.
+
+    Attributes:
+        job: the job.
+        record: the text of its record; None where there is none, and then `error` holds the last words of the process.
+        picture: the last picture of its samples, PNG.
+    """
 
     job: Job
-    error: str | None
+    record: str | None = None
+    picture: bytes | None = None
+    error: str = ""
 
 
 def run_job(job: Job) -> Ended:
@@ -68,11 +76,17 @@ def run_job(job: Job) -> Ended:
                 check=False,
             )
         if done.returncode == 0:
-            return Ended(job, None)
+            return _ended(job)
         words = _last_words(job.folder / ".log")
         if done.returncode > 0:  # an error of its own, which would come again
             break
-    return Ended(job, words or f"the process ended with status {done.returncode}")
+    return Ended(job, error=words or f"the process ended with status {done.returncode}")
+
+
+def _ended(job: Job) -> Ended:
+    pictures = sorted((job.folder / "samples").glob("step-*.png"))
+    record = (job.folder / "report.json").read_text(encoding="utf-8")
+    return Ended(job, record, pictures[-1].read_bytes() if pictures else None)
 
 
 def _last_words(log: Path) -> str:

@@ -15,7 +15,7 @@ from ganbench.files import write_bytes, write_text
 from ganbench.places import home
 from ganbench.records import RunRecord, Spent, read_record
 from ganbench.registry import unknown
-from ganbench.serialize import plain
+from ganbench.serialize import from_json, plain
 from ganbench.track import Track, TrackFolder
 
 
@@ -139,17 +139,17 @@ def sweep(
     jobs = [job_of(each, offline=offline, max_seconds=max_seconds) for each in waiting]
     places = {job.folder: each.path for job, each in zip(jobs, waiting, strict=True)}
     for ended in executor.run(jobs):
-        record = _failed(ended) if ended.error is not None else read_record(ended.job.folder / "report.json")
+        record = _failed(ended) if ended.record is None else from_json(RunRecord, ended.record, where="a run's record")
         write_text(places[ended.job.folder], record.to_json())
-        _keep_picture(place, ended.job)
+        _keep_picture(place, ended)
         yield record
 
 
-def _keep_picture(place: TrackFolder, job: Job) -> None:
+def _keep_picture(place: TrackFolder, ended: Ended) -> None:
     """The last picture of a variant's first seed, for the board."""
-    pictures = sorted((job.folder / "samples").glob("step-*.png"))
-    if pictures and job.spec.seed == place.track.seeds[0]:
-        write_bytes(place.folder / "samples" / f"{job.spec.variant}.png", pictures[-1].read_bytes())
+    spec = ended.job.spec
+    if ended.picture is not None and spec.seed == place.track.seeds[0]:
+        write_bytes(place.folder / "samples" / f"{spec.variant}.png", ended.picture)
 
 
 def _failed(ended: Ended) -> RunRecord:

@@ -1,10 +1,12 @@
 """`ganbench bench`: a small track run, begun again, cut into shards, killed, and a record run again."""
 
 import json
+import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +165,42 @@ def test_a_record_run_again(run: Run, track: Path) -> None:
     embedded = run("bench", "reproduce", path, "--run-embedded-code")
     assert embedded.code == 0, embedded.err
     assert embedded.out.startswith("weights: the same")
+
+
+@pytest.fixture
+def cluster(home: Path) -> Iterator[str]:
+    """The address of a Ray cluster with two workers."""
+    pytest.importorskip("ray", reason="needs Ray: pip install 'ganbench[ray]'")
+    script = Path(__file__).with_name("ray_cluster.py")
+    environment = {**os.environ, "RAY_DEDUP_LOGS": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+    process = subprocess.Popen(
+        [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    yield process.stdout.readline().strip()
+    process.stdin.close()
+    process.stdout.close()
+    process.wait()
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_that_loses_a_worker(command: list[str], track: Path, home: Path, cluster: str) -> None:
+    (track / "track.toml").write_text(TRACK.format(budget="60steps"))
+    environment = {**os.environ, "RAY_ADDRESS": cluster, "RAY_USAGE_STATS_ENABLED": "0"}
+    ask = [*command, "bench", "run", "tiny", "--seeds", "1", "--executor", "ray"]
+    sweep = subprocess.Popen(ask, env=environment)
+    killed: list[str] = []
+    while sweep.poll() is None and not killed:
+        if list((home / "runs").rglob("step-*.sha256")):  # a run has got so far: its Ray worker dies
+            found = subprocess.run(["pgrep", "-f", "ray::_run"], capture_output=True, text=True, check=False)
+            killed = found.stdout.split()[:1]
+            for process in killed:
+                os.kill(int(process), signal.SIGKILL)
+        time.sleep(0.01)
+    assert sweep.wait() == 0
+    assert killed
+    found = records(track)
+    assert sorted(found) == ["ns-gan-3", "wgan-gp-3"]
+    assert all(len(record["curve"]) == 2 for record in found.values())
+    subprocess.run([*command, "bench", "reproduce", str(track / "records" / "ns-gan-3.json")], check=True)

@@ -42,7 +42,8 @@ def test_points_from_training_to_scores(run: Run, home: Path) -> None:
 
 def test_images_from_training_to_scores(run: Run, home: Path) -> None:
     ask = ("train", "wgan-gp", "--data", "digits", "--backbone", "info28-nano", "--batch-size", "8", "--threads", "1",
-           "--budget", "40steps", "--set", "lr_G=0.002", "--set", "n_critic=2", "--set", "betas=[0.0, 0.9]", "--eval-num", "0", "--quiet")  # fmt: skip
+           "--budget", "40steps", "--set", "lr_G=0.002", "--set", "n_critic=2", "--set", "betas=[0.0, 0.9]",
+           "--eval-num", "0", "--quiet")  # fmt: skip
     done = run(*ask, "--out", "run")
     assert done.code == 0, done.err
     config = json.loads(Path("run/config.json").read_text())

@@ -1,5 +1,7 @@
 """Budgets, what a step costs, and the meter."""
 
+from itertools import pairwise
+
 import pytest
 
 from ganbench.bench.budget import TIERS, Budget, BudgetSpent, Meter
@@ -52,7 +54,7 @@ def test_steps_are_known_before_the_run() -> None:
 
 def test_tiers_are_decades() -> None:
     amounts = list(TIERS.values())
-    assert [b / a for a, b in zip(amounts, amounts[1:], strict=False)] == pytest.approx([10] * 6)
+    assert [b / a for a, b in pairwise(amounts)] == pytest.approx([10] * 6)
 
 
 def test_the_meter_lets_nobody_overspend() -> None:
