@@ -62,6 +62,7 @@ def evaluate(
         num: use only so many samples, drawn with `seed`.
         seed: of every random choice.
         labels: a file with the classes of the samples (.csv, .txt, .npy, .npz), for the metrics that ask for them.
+            By default those that travel with the images, as in a labels.csv beside them.
         ref_test: real images that the generator was not trained on, named as `real` is; by default the test split
             of the reference's dataset.
         device: auto, cpu, cuda, cuda:N or mps.

@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ganbench.errors import CorruptFile, UsageError
-from ganbench.evaluation.cautions import cautions
+from ganbench.evaluation.cautions import HeldOut, cautions
 from ganbench.evaluation.clock import Clock
 from ganbench.evaluation.heads import Heads
 from ganbench.evaluation.keys import score_key
-from ganbench.evaluation.labels import read_labels
+from ganbench.evaluation.labels import classes_of, read_labels
 from ganbench.evaluation.network import Network
 from ganbench.evaluation.options import Options
 from ganbench.evaluation.passes import Keys, Passes
@@ -23,7 +23,7 @@ from ganbench.evaluation.protocols import chosen_protocol
 from ganbench.evaluation.real import build_from, find_real
 from ganbench.evaluation.real_side import RealSide
 from ganbench.evaluation.scoring import absent, compute, wanted_of_fakes
-from ganbench.evaluation.sides import FakeSide, Missing, check_possible
+from ganbench.evaluation.sides import FakeSide, Labels, Missing, check_possible, unlabelled
 from ganbench.features.extract import Extraction
 from ganbench.features.reference_names import DEFAULT_PROTOCOL
 from ganbench.features.references import Reference
@@ -77,7 +77,7 @@ class Samples:
         heads: their features.
         environment: what ran the network over them.
         images: where they can be read again.
-        labels: their classes as the user gave them, one for each image used.
+        classes: gives the class of each image used, where the user or the source says them. Raises Missing.
         stored: what the store has of them.
     """
 
@@ -86,7 +86,7 @@ class Samples:
     heads: Mapping[str, Any]
     environment: Mapping[str, Any]
     images: ImageSource | None = None
-    labels: NDArray[np.int64] | None = None
+    classes: Callable[[], Labels | None] = unlabelled
     stored: Stored | None = None
 
 
@@ -163,11 +163,11 @@ def _one(engine: Engine, opened: "_Opened") -> Outcome:
     return finish(engine, _samples(engine, *opened))
 
 
-_Opened = tuple[ImageSource, Sequence[int], NDArray[np.int64] | None]
+_Opened = tuple[ImageSource, Sequence[int], Labels | None]
 
 
 def _opened(fake: ImageSource | str | Path, options: Options) -> _Opened:
-    """A source, the positions in it to use, and all its classes; its first image having been seen to decode."""
+    """A source, the positions in it to use, the classes of all by `--labels`; its first image was seen to decode."""
     if not isinstance(fake, ImageSource | str | Path):
         raise UsageError(
             f"fake is a {type(fake).__name__}; wanted a path or an opened source. Images in memory go to "
@@ -176,7 +176,7 @@ def _opened(fake: ImageSource | str | Path, options: Options) -> _Opened:
     source = fake if isinstance(fake, ImageSource) else open_images(fake, value_range=options.value_range)
     use = positions(source, options)
     _look_at_first(source, use, options)
-    return source, use, read_labels(options.labels, source) if options.labels else source.labels
+    return source, use, read_labels(options.labels, source) if options.labels else None
 
 
 def _look_at_first(source: ImageSource, use: Sequence[int], options: Options) -> None:
@@ -203,7 +203,7 @@ def label_of(real: ImageSource | str | Path) -> str:
     return real.name if isinstance(real, ImageSource) else str(real)
 
 
-def _samples(engine: Engine, source: ImageSource, use: Sequence[int], labels: NDArray[np.int64] | None) -> Samples:
+def _samples(engine: Engine, source: ImageSource, use: Sequence[int], labels: Labels | None) -> Samples:
     """The samples through the network, or out of the store."""
     passes, seed = engine.passes, engine.options.seed
     with engine.clock.stage("reading"):
@@ -226,7 +226,7 @@ def _samples(engine: Engine, source: ImageSource, use: Sequence[int], labels: ND
         heads=Heads(extraction, found, seed=seed),
         environment=main.entry.environment if main else passes.network.environment(),
         images=source,
-        labels=None if labels is None else labels[extraction.used],
+        classes=partial(classes_of, source, labels, extraction.used),
         stored=main,
     )
 
@@ -276,12 +276,24 @@ def finish(engine: Engine, samples: Samples) -> Outcome:
             name=reference.name, split=reference.split, fingerprint=reference.fingerprint, n=reference.n
         ),
         metrics=scores,
-        warnings=cautions(extraction, reference, protocol, d=_width(engine, samples)),
+        warnings=cautions(
+            extraction, reference, protocol, d=_width(engine, samples), held_out=_held_out(engine, scores)
+        ),
         timings=dict(engine.clock.seconds),
         environment={**samples.environment, "seed": engine.options.seed},
         command=engine.options.command,
     )
     return Outcome(result, lambda: _gallery(engine, samples))
+
+
+def _held_out(engine: Engine, scores: Mapping[str, MetricResult]) -> HeldOut | None:
+    """The images kept from the generator, where a score is by them."""
+    names = [
+        name
+        for name, metric in engine.metrics.items()
+        if metric.needs_held_out and any(scores[key].value is not None for key in metric.keys)
+    ]
+    return HeldOut(engine.real.held_out(names[0]).facts, names) if names else None
 
 
 def _conversions(extraction: Extraction) -> list[str]:
@@ -291,9 +303,16 @@ def _conversions(extraction: Extraction) -> list[str]:
 def _predictions(engine: Engine, samples: Samples) -> list[str]:
     """Whose classes they are, where a metric took those that a classifier finds."""
     names = [name for name, metric in open_ones(engine).items() if metric.predicts_labels]
-    if samples.labels is not None or not names or "classes" not in samples.heads:
+    if not names or "classes" not in samples.heads or not _are_predicted(samples):
         return []
     return [f"classes for {', '.join(names)}: those that the classifier of {engine.real.facts.name} finds"]
+
+
+def _are_predicted(samples: Samples) -> bool:
+    try:
+        return samples.classes() is None
+    except Missing:
+        return False
 
 
 def _all_scores(engine: Engine, samples: Samples) -> dict[str, MetricResult]:
@@ -301,7 +320,7 @@ def _all_scores(engine: Engine, samples: Samples) -> dict[str, MetricResult]:
         n=samples.extraction.n,
         heads=samples.heads,
         images=SourceImages(samples.images, samples.extraction.used) if samples.images else None,
-        labels=samples.labels,
+        classes=samples.classes,
         positions=samples.extraction.used,
     )
     found: dict[str, MetricResult] = {}
@@ -321,18 +340,16 @@ def _scored(engine: Engine, samples: Samples, side: FakeSide, name: str) -> dict
         if metric.costs and engine.options.everything:
             raise Missing(f"{name} takes {metric.costs}, so it is computed where it is named: --metrics {name}")
         key = _key(engine, samples, name)
-        # The classes of images given as reference are in no fingerprint of theirs.
-        unnamed = "real" in metric.labels_of and engine.real.facts.split is None
-        stored = None if unnamed else samples.stored
-        known = stored.score(key) if stored else None
+        known = samples.stored.score(key) if samples.stored else None
         if known is not None:
             return known
-        real = engine.real.of(name, metric, protocol, predicts=side.predicts)
+        predicts = bool(metric.labels_of) and side.predicts
+        real = engine.real.of(name, metric, protocol, predicts=predicts)
         found = compute(name, metric, fake=side.of(name, metric, protocol), real=real, protocol=protocol)
     except Missing as missing:
         return absent(metric, str(missing), protocol=protocol, n_fake=side.n)
-    if stored is not None and all(each.value is not None for each in found.values()):
-        stored.keep_score(key, found)
+    if samples.stored is not None and all(each.value is not None for each in found.values()):
+        samples.stored.keep_score(key, found)
     return found
 
 
@@ -342,9 +359,8 @@ def _key(engine: Engine, samples: Samples, name: str) -> str:
         name,
         metric,
         seed=engine.options.seed,
-        reference=engine.real.facts.fingerprint,
-        held_out=engine.real.held_out(name).facts.fingerprint if metric.needs_held_out else None,
-        labels=samples.labels,
+        real=engine.real.identity(name, metric),
+        labels=samples.classes() if "fake" in metric.labels_of else None,
         classifier=engine.network.classifier_identity,
     )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ganbench.errors import BadInput, UsageError
 from ganbench.features.stats import F64, Features, Moments
+from ganbench.images.classes import labels_sha256
 from ganbench.protocol import Protocol
 from ganbench.provenance import versions
 from ganbench.serialize import canonical_sha256
@@ -72,7 +73,9 @@ class Reference:
             every machine. Of the numbers themselves where a file is all there is.
         indices: int64 (m,), positions among the n images whose features are kept; None for all of them.
         labels: int64 (m,), the class of each kept row, where the images had classes.
-        info: where it comes from. Among the keys: `protocol`, `source`, `source_fingerprint`, `lossy`, `command`.
+        info: where it comes from. Among the keys: `protocol`, `source`, `source_fingerprint`, `lossy`, `command`, and
+            `labels_sha256` where there are labels.
+        used: int64 (n,), positions of the images in their source, where some of it was passed over; None for all.
     """
 
     name: str
@@ -84,6 +87,7 @@ class Reference:
     indices: NDArray[np.int64] | None = None
     labels: NDArray[np.int64] | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+    used: NDArray[np.int64] | None = None
 
     @property
     def spec(self) -> str:
@@ -205,6 +209,8 @@ def build_reference(
     fingerprint, info = described(origin, n, protocol=protocol, keep=keep, chosen=chosen)
     has_rows = any(head.values is not None for head in kept.values())
     classes = labels if labels is None or chosen is None else labels[chosen]
+    if classes is not None and has_rows:
+        info["labels_sha256"] = labels_sha256(classes)
     return Reference(
         origin.name,
         origin.split,

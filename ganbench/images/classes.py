@@ -4,6 +4,7 @@ It is read when classes are asked for and not before: a stray file of that name 
 """
 
 import csv
+import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
@@ -123,6 +124,11 @@ def checked(labels: NDArray[np.generic], n: int, where: str, *, of: str) -> Labe
     if n:
         _check_range(int(labels.min()), int(labels.max()), where)
     return labels.astype(np.int64)
+
+
+def labels_sha256(labels: Labels) -> str:
+    """sha256 over the classes of images, which no fingerprint of the images knows."""
+    return hashlib.sha256(labels.astype("<i8").tobytes()).hexdigest()
 
 
 def _check_range(low: int, high: int, where: str) -> None:
