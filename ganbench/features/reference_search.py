@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ganbench.download import download
-from ganbench.errors import BadInput, CorruptFile, GanbenchError, Unavailable
+from ganbench.errors import BadInput, CorruptFile, GanbenchError, Unavailable, UsageError
 from ganbench.features.factors import FactorCache
 from ganbench.features.foreign_stats import read_foreign
 from ganbench.features.published_stats import Published, address, downloaded, published
@@ -266,6 +266,6 @@ def made_from(reference: Reference) -> ImageSource | None:
     try:
         source = open_images(place)
         same = len(source) == reference.n and source.fingerprint == reference.info.get("source_fingerprint")
-    except BadInput:
+    except (UsageError, OSError):  # the place may be one of another machine, where the reference was made
         return None
     return source if same else None
