@@ -328,7 +328,8 @@ def _scored(engine: Engine, samples: Samples, side: FakeSide, name: str) -> dict
         if known is not None:
             return known
         real = engine.real.of(name, metric, protocol, predicts=side.predicts)
-        found = compute(name, metric, fake=side.of(name, metric, protocol), real=real, protocol=protocol)
+        fake = side.of(name, metric, protocol)
+        found = compute(name, metric, fake=fake, real=real, protocol=protocol, progress=engine.progress)
     except Missing as missing:
         return absent(metric, str(missing), protocol=protocol, n_fake=side.n)
     if stored is not None and all(each.value is not None for each in found.values()):
