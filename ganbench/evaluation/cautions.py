@@ -7,7 +7,7 @@ from ganbench.protocol import Protocol
 
 
 def cautions(extraction: Extraction, reference: Reference, protocol: Protocol, *, d: int) -> list[str]:
-    """The warnings, most serious first. `d` is the width of the features."""
+    """The warnings, most serious first. `d` is the width of the features; 0 where none of them is looked at."""
     return [
         text
         for text in (

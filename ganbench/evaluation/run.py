@@ -22,9 +22,9 @@ from ganbench.evaluation.points import evaluate_points, is_distribution
 from ganbench.evaluation.protocols import chosen_protocol
 from ganbench.evaluation.real import build_from, find_real
 from ganbench.evaluation.real_side import RealSide
-from ganbench.evaluation.scoring import absent, compute, wanted_of_fakes
+from ganbench.evaluation.scoring import absent, compute, reads_classes, reads_network, wanted_of_fakes
 from ganbench.evaluation.sides import FakeSide, Missing, check_possible
-from ganbench.features.extract import Extraction
+from ganbench.features.extract import Extraction, Wanted
 from ganbench.features.reference_names import DEFAULT_PROTOCOL
 from ganbench.features.references import Reference
 from ganbench.features.source_images import SourceImages
@@ -208,18 +208,15 @@ def _samples(engine: Engine, source: ImageSource, use: Sequence[int], labels: ND
     passes, seed = engine.passes, engine.options.seed
     with engine.clock.stage("reading"):
         keys = passes.keys(source, use)
-        stored = passes.find(keys.network)
+        known = (keys.network,) if reads_network(open_ones(engine)) else (keys.images, keys.network)
+        stored = next((each for key in known if (each := passes.find(key)) is not None), None)
     with engine.clock.stage("samples"):
         extraction = None if stored is None else _remembered(engine, stored)
         if extraction is None or stored is None:
-            network, metrics = passes.network, open_ones(engine)
-            wanted = wanted_of_fakes(metrics, network.protocol, network.heads, seed=seed)
-            _ = engine.real.facts  # a reference that cannot be had is said before the pass, not after it
-            wanted = replace(wanted, pictures=frozenset(choose(use, seed=seed)))
-            extraction, found = passes.run(source, use, wanted, keys=keys, stage="samples")
+            extraction, found = _passed(engine, source, use, keys)
         else:
             found = [stored, *_classes(engine, source, use, keys)]
-    main = next((each for each in found if each.folder.name == keys.network), None)
+    main = next((each for each in found if each.folder.name in known), None)
     return Samples(
         name=source.name,
         extraction=extraction,
@@ -231,13 +228,26 @@ def _samples(engine: Engine, source: ImageSource, use: Sequence[int], labels: ND
     )
 
 
+def _passed(engine: Engine, source: ImageSource, use: Sequence[int], keys: Keys) -> tuple[Extraction, list[Stored]]:
+    """The samples through the network, where a metric reads what it makes of them; else only looked at."""
+    passes, metrics, seed = engine.passes, open_ones(engine), engine.options.seed
+    wanted = Wanted(pictures=frozenset(choose(use, seed=seed)), seed=seed)
+    _ = engine.real.facts  # a reference that cannot be had is said before the pass, not after it
+    if not reads_network(metrics):
+        passes.network.check()
+        return passes.look(source, use, wanted, keys=keys, stage="samples", classes=reads_classes(metrics))
+    network = passes.network
+    asked = wanted_of_fakes(metrics, network.protocol, network.heads, seed=seed)
+    wanted = replace(asked, pictures=wanted.pictures)
+    return passes.run(source, use, wanted, keys=keys, stage="samples")
+
+
 def _classes(engine: Engine, source: ImageSource, use: Sequence[int], keys: Keys) -> list[Stored]:
     """The classes of samples whose features are stored: out of the store, or found now where a metric asks for them."""
     known = engine.passes.find(keys.classifier)
     if known is not None:
         return [known]
-    asked = any(metric.head == "classes" or metric.predicts_labels for metric in open_ones(engine).values())
-    if keys.classifier is None or not asked:
+    if keys.classifier is None or not reads_classes(open_ones(engine)):
         return []
     return engine.passes.classify(source, use, keys=keys, seed=engine.options.seed)
 
@@ -362,7 +372,10 @@ def _gallery(engine: Engine, samples: Samples) -> Gallery:
 
 
 def _width(engine: Engine, samples: Samples) -> int:
+    """How many features there are; 0 where no metric reads them."""
     head = engine.network.protocol.head
+    if not reads_network(open_ones(engine)):
+        return 0
     return samples.stored.entry.heads[head] if samples.stored else engine.network.heads[head]
 
 

@@ -10,6 +10,18 @@ from ganbench.progress import Progress, silent
 from ganbench.protocol import Protocol
 from ganbench.results import MetricResult, Score
 
+_WITHOUT_NETWORK = ("images", "classes", "steps")  # what is read of others than the protocol's network
+
+
+def reads_network(metrics: Mapping[str, Metric]) -> bool:
+    """Whether any of them reads what the protocol's network makes of images."""
+    return any(metric.head not in _WITHOUT_NETWORK for metric in metrics.values())
+
+
+def reads_classes(metrics: Mapping[str, Metric]) -> bool:
+    """Whether any of them reads, or would take, the classes that a classifier finds."""
+    return any(metric.head == "classes" or metric.predicts_labels for metric in metrics.values())
+
 
 def wanted_of_fakes(
     metrics: Mapping[str, Metric], protocol: Protocol, heads: Mapping[str, int], *, seed: int
