@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ganbench.evaluation.network import Network
 from ganbench.evaluation.options import Options
 from ganbench.evaluation.passes import Keys, Passes
 from ganbench.evaluation.pictures import choose, gallery
-from ganbench.evaluation.points import evaluate_points, is_distribution
+from ganbench.evaluation.points import check_options, evaluate_points, is_distribution, point_gallery
 from ganbench.evaluation.protocols import chosen_protocol
 from ganbench.evaluation.real import build_from, find_real
 from ganbench.evaluation.real_side import RealSide
@@ -143,11 +144,12 @@ def _points(
     fakes: Sequence[ImageSource | str | Path], name: str, options: Options, progress: Progress
 ) -> Iterator[Outcome]:
     """Samples that are points, against a distribution that is known by its formula."""
+    check_options(name, options)
     for fake in fakes:
         if isinstance(fake, ImageSource):
             raise UsageError(f"{name} is a distribution of points, and {fake.name} holds images. Give an (n, d) array.")
         result = evaluate_points(fake, name, options=options, progress=progress)
-        yield Outcome(result, lambda: Gallery(fake=[], real=[], pairs=[]))
+        yield Outcome(result, partial(point_gallery, fake, name, options=options))
 
 
 def _one(engine: Engine, opened: "_Opened") -> Outcome:
@@ -291,7 +293,7 @@ def finish(engine: Engine, samples: Samples) -> Outcome:
         environment={**samples.environment, "seed": engine.options.seed},
         command=engine.options.command,
     )
-    return Outcome(result, lambda: _gallery(engine, samples))
+    return Outcome(result, lambda: _gallery(engine, samples, result))
 
 
 def _conversions(extraction: Extraction) -> list[str]:
@@ -360,7 +362,8 @@ def _key(engine: Engine, samples: Samples, name: str) -> str:
     )
 
 
-def _gallery(engine: Engine, samples: Samples) -> Gallery:
+def _gallery(engine: Engine, samples: Samples, result: Result) -> Gallery:
+    listed = result.metrics.get("nearest")
     return gallery(
         samples.extraction,
         samples.heads,
@@ -368,6 +371,7 @@ def _gallery(engine: Engine, samples: Samples) -> Gallery:
         images=samples.images,
         head=engine.network.protocol.head,
         seed=engine.options.seed,
+        nearest=listed.series if listed else None,
     )
 
 

@@ -140,3 +140,27 @@ def test_a_training_tells_how_far_it_is(lasting: Path) -> None:
     assert steps[0][0] == 0
     assert steps[-1][0] == steps[-1][1] > 0
     assert not any(stage == "network" for stage, _, _ in told)
+
+
+def test_the_report_shows_the_closest_pairs(run: Run, lasting: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of a training image stands first, beside that image; or beside its position, where that is not at hand."""
+    from ganbench.images.datasets._base import open_dataset
+
+    images = np.stack([image.pixels for image in open_dataset("digits", "test").images(range(9))])
+    (copied,) = open_dataset("digits", "train").images([17])
+    images[4] = copied.pixels
+    np.savez("near.npz", images)
+    ask = ("eval", "near.npz", "--ref", "digits", "--metrics", "nearest", "--html", "near.html")
+    assert run(*ask).code == 0
+    page = " ".join(Path("near.html").read_text(encoding="utf-8").split())
+    first = page[page.index('id="closest"') :].split("</li>")[0]
+    assert first.count("<img") == 2
+    assert "near.npz[4]<br>digits:train[17]" in first
+    pictures = [part.split('"')[0] for part in first.split('src="')[1:]]
+    assert pictures[0] == pictures[1]
+    monkeypatch.setattr("ganbench.evaluation.real.at_hand", lambda _: None)
+    assert run(*ask).code == 0
+    page = " ".join(Path("near.html").read_text(encoding="utf-8").split())
+    first = page[page.index('id="closest"') :].split("</li>")[0]
+    assert first.count("<img") == 1
+    assert "near.npz[4]<br>position 17" in first
