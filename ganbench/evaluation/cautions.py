@@ -25,7 +25,15 @@ class HeldOut:
 def cautions(
     extraction: Extraction, reference: Reference, protocol: Protocol, *, d: int, held_out: HeldOut | None = None
 ) -> list[str]:
-    """The warnings, most serious first. `d` is the width of the features; `held_out` what some scores are by."""
+    """The warnings, most serious first.
+
+    Args:
+        extraction: the pass over the samples.
+        reference: what they are compared with.
+        protocol: how images become features.
+        d: the width of the features; 0 where none of them is looked at.
+        held_out: what some scores are by.
+    """
     return [
         text
         for text in (

@@ -12,7 +12,7 @@ from ganbench.evaluation.network import Network
 from ganbench.evaluation.options import Options
 from ganbench.evaluation.passes import Passes
 from ganbench.evaluation.protocols import chosen_protocol, is_own
-from ganbench.evaluation.scoring import wanted_of_reals
+from ganbench.evaluation.scoring import reads_network, wanted_of_reals
 from ganbench.features.extract import Extraction, Wanted, extract
 from ganbench.features.factors import FactorCache
 from ganbench.features.foreign_stats import is_statistics, read_foreign, unnamed_protocol
@@ -162,6 +162,10 @@ def _images(source: ImageSource, options: Options) -> Found:
     def load(passes: Passes, metrics: Mapping[str, Metric]) -> Real:
         used = passes.network.protocol
         keys = passes.keys(source, everything)
+        if not reads_network(metrics):
+            wanted = Wanted(seed=options.seed)
+            extraction, _ = passes.look(source, everything, wanted, keys=keys, stage="reference")
+            return Real(without_numbers(passes, extraction), source.name, source if not extraction.skipped else None)
         stored = passes.find(keys.network)
         heads = stored.entry.heads if stored else passes.network.heads
         wanted = wanted_of_reals(metrics, used, heads, seed=options.seed)
@@ -178,13 +182,15 @@ def _images(source: ImageSource, options: Options) -> Found:
         return Real(reference, source.name, _behind(source, reference))
 
     def facts(passes: Passes) -> Reference | None:
-        stored = passes.find(passes.keys(source, everything).network)
+        keys = passes.keys(source, everything)
+        stored = passes.find(keys.network) or passes.find(keys.images)
         try:
             known = stored.extraction(frozenset(), seed=options.seed) if stored else None
         except CorruptFile:
             known = None  # told when its features are read
-        if known is None:
-            return None
+        return None if known is None else without_numbers(passes, known)
+
+    def without_numbers(passes: Passes, known: Extraction) -> Reference:
         used, n = passes.network.protocol, known.n
         origin = _origin(source, source.name, None, known, options)
         fingerprint, info = described(origin, n, protocol=used, keep=Keep(features=None), chosen=None)

@@ -18,13 +18,13 @@ from ganbench.evaluation.network import Network
 from ganbench.evaluation.options import Options
 from ganbench.evaluation.passes import Keys, Passes
 from ganbench.evaluation.pictures import choose, gallery
-from ganbench.evaluation.points import evaluate_points, is_distribution
+from ganbench.evaluation.points import check_options, evaluate_points, is_distribution, point_gallery
 from ganbench.evaluation.protocols import chosen_protocol
 from ganbench.evaluation.real import build_from, find_real
 from ganbench.evaluation.real_side import RealSide
-from ganbench.evaluation.scoring import absent, compute, wanted_of_fakes
+from ganbench.evaluation.scoring import absent, compute, reads_classes, reads_network, wanted_of_fakes
 from ganbench.evaluation.sides import FakeSide, Labels, Missing, check_possible, unlabelled
-from ganbench.features.extract import Extraction
+from ganbench.features.extract import Extraction, Wanted
 from ganbench.features.reference_names import DEFAULT_PROTOCOL
 from ganbench.features.references import Reference
 from ganbench.features.source_images import SourceImages
@@ -143,11 +143,12 @@ def _points(
     fakes: Sequence[ImageSource | str | Path], name: str, options: Options, progress: Progress
 ) -> Iterator[Outcome]:
     """Samples that are points, against a distribution that is known by its formula."""
+    check_options(name, options)
     for fake in fakes:
         if isinstance(fake, ImageSource):
             raise UsageError(f"{name} is a distribution of points, and {fake.name} holds images. Give an (n, d) array.")
         result = evaluate_points(fake, name, options=options, progress=progress)
-        yield Outcome(result, lambda: Gallery(fake=[], real=[], pairs=[]))
+        yield Outcome(result, partial(point_gallery, fake, name, options=options))
 
 
 def _one(engine: Engine, opened: "_Opened") -> Outcome:
@@ -208,18 +209,15 @@ def _samples(engine: Engine, source: ImageSource, use: Sequence[int], labels: La
     passes, seed = engine.passes, engine.options.seed
     with engine.clock.stage("reading"):
         keys = passes.keys(source, use)
-        stored = passes.find(keys.network)
+        known = (keys.network,) if reads_network(open_ones(engine)) else (keys.images, keys.network)
+        stored = next((each for key in known if (each := passes.find(key)) is not None), None)
     with engine.clock.stage("samples"):
         extraction = None if stored is None else _remembered(engine, stored)
         if extraction is None or stored is None:
-            network, metrics = passes.network, open_ones(engine)
-            wanted = wanted_of_fakes(metrics, network.protocol, network.heads, seed=seed)
-            _ = engine.real.facts  # a reference that cannot be had is said before the pass, not after it
-            wanted = replace(wanted, pictures=frozenset(choose(use, seed=seed)))
-            extraction, found = passes.run(source, use, wanted, keys=keys, stage="samples")
+            extraction, found = _passed(engine, source, use, keys)
         else:
             found = [stored, *_classes(engine, source, use, keys)]
-    main = next((each for each in found if each.folder.name == keys.network), None)
+    main = next((each for each in found if each.folder.name in known), None)
     return Samples(
         name=source.name,
         extraction=extraction,
@@ -231,13 +229,26 @@ def _samples(engine: Engine, source: ImageSource, use: Sequence[int], labels: La
     )
 
 
+def _passed(engine: Engine, source: ImageSource, use: Sequence[int], keys: Keys) -> tuple[Extraction, list[Stored]]:
+    """The samples through the network, where a metric reads what it makes of them; else only looked at."""
+    passes, metrics, seed = engine.passes, open_ones(engine), engine.options.seed
+    wanted = Wanted(pictures=frozenset(choose(use, seed=seed)), seed=seed)
+    _ = engine.real.facts  # a reference that cannot be had is said before the pass, not after it
+    if not reads_network(metrics):
+        passes.network.check()
+        return passes.look(source, use, wanted, keys=keys, stage="samples", classes=reads_classes(metrics))
+    network = passes.network
+    asked = wanted_of_fakes(metrics, network.protocol, network.heads, seed=seed)
+    wanted = replace(asked, pictures=wanted.pictures)
+    return passes.run(source, use, wanted, keys=keys, stage="samples")
+
+
 def _classes(engine: Engine, source: ImageSource, use: Sequence[int], keys: Keys) -> list[Stored]:
     """The classes of samples whose features are stored: out of the store, or found now where a metric asks for them."""
     known = engine.passes.find(keys.classifier)
     if known is not None:
         return [known]
-    asked = any(metric.head == "classes" or metric.predicts_labels for metric in open_ones(engine).values())
-    if keys.classifier is None or not asked:
+    if keys.classifier is None or not reads_classes(open_ones(engine)):
         return []
     return engine.passes.classify(source, use, keys=keys, seed=engine.options.seed)
 
@@ -283,7 +294,7 @@ def finish(engine: Engine, samples: Samples) -> Outcome:
         environment={**samples.environment, "seed": engine.options.seed},
         command=engine.options.command,
     )
-    return Outcome(result, lambda: _gallery(engine, samples))
+    return Outcome(result, lambda: _gallery(engine, samples, result))
 
 
 def _held_out(engine: Engine, scores: Mapping[str, MetricResult]) -> HeldOut | None:
@@ -345,7 +356,8 @@ def _scored(engine: Engine, samples: Samples, side: FakeSide, name: str) -> dict
             return known
         predicts = bool(metric.labels_of) and side.predicts
         real = engine.real.of(name, metric, protocol, predicts=predicts)
-        found = compute(name, metric, fake=side.of(name, metric, protocol), real=real, protocol=protocol)
+        fake = side.of(name, metric, protocol)
+        found = compute(name, metric, fake=fake, real=real, protocol=protocol, progress=engine.progress)
     except Missing as missing:
         return absent(metric, str(missing), protocol=protocol, n_fake=side.n)
     if samples.stored is not None and all(each.value is not None for each in found.values()):
@@ -365,7 +377,8 @@ def _key(engine: Engine, samples: Samples, name: str) -> str:
     )
 
 
-def _gallery(engine: Engine, samples: Samples) -> Gallery:
+def _gallery(engine: Engine, samples: Samples, result: Result) -> Gallery:
+    listed = result.metrics.get("nearest")
     return gallery(
         samples.extraction,
         samples.heads,
@@ -373,11 +386,15 @@ def _gallery(engine: Engine, samples: Samples) -> Gallery:
         images=samples.images,
         head=engine.network.protocol.head,
         seed=engine.options.seed,
+        nearest=listed.series if listed else None,
     )
 
 
 def _width(engine: Engine, samples: Samples) -> int:
+    """How many features there are; 0 where no metric reads them."""
     head = engine.network.protocol.head
+    if not reads_network(open_ones(engine)):
+        return 0
     return samples.stored.entry.heads[head] if samples.stored else engine.network.heads[head]
 
 

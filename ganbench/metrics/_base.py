@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ganbench.errors import BadInput, UsageError
 from ganbench.features.image_set import ImageSet
 from ganbench.features.stats import Features
+from ganbench.progress import Progress, silent
 from ganbench.results import Direction, Score
 
 # "optional": moments, where there are any.
@@ -61,6 +62,15 @@ class Metric(ABC):
     def generator(self, seed: int) -> np.random.Generator:
         """This metric's own random stream: asking for one more metric never changes another's value."""
         return np.random.default_rng([seed, *type(self).__name__.encode()])
+
+
+@dataclass(frozen=True)
+class SlowMetric(Metric):
+    """A metric that takes minutes, and tells how far it is."""
+
+    @abstractmethod
+    def compute(self, *, fake: Features, real: Features | None, progress: Progress = silent) -> Mapping[str, Score]:
+        """As that of every metric; `progress` is told from the thread of the caller."""
 
 
 class TooFewImages(BadInput):
