@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ganbench.errors import BadInput, UsageError
 from ganbench.evaluation.clock import Clock
-from ganbench.evaluation.options import SEED, Options, is_all, metric_names
+from ganbench.evaluation.options import SEED, Options, metric_names, unasked
 from ganbench.evaluation.run import Engine, Samples, finish, open_ones, prepare
 from ganbench.evaluation.run import evaluate as _evaluate
 from ganbench.evaluation.scoring import wanted_of_fakes
@@ -88,7 +88,7 @@ def evaluate(
     """
     options = Options(
         metrics=metric_names(metrics),
-        everything=is_all(metrics),
+        unasked=unasked(metrics),
         protocol=protocol,
         num=num,
         seed=seed,
@@ -144,7 +144,7 @@ class Evaluator:
         self._real = real
         self._options = Options(
             metrics=metric_names(metrics),
-            everything=is_all(metrics),
+            unasked=unasked(metrics),
             protocol=protocol,
             seed=seed,
             device=device,

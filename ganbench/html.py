@@ -104,6 +104,7 @@ def _environment() -> "Environment":
         "images": fmt.images,
         "value": fmt.value_of,
         "interval": fmt.interval_of,
+        "better": fmt.better,
         "bias": fmt.bias_sentence,
         "columns": _columns,
         "missing": _missing,

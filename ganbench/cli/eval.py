@@ -59,12 +59,12 @@ def eval_(samples: tuple[str, ...], reference: str, **given: Any) -> None:
     SAMPLES are scored one after the other; their JSON is a list.
     """
     from ganbench.cli.tables import print_report
-    from ganbench.evaluation.options import Options, is_all, metric_names
+    from ganbench.evaluation.options import Options, metric_names, unasked
     from ganbench.files import check_writable
 
     options = Options(
         metrics=metric_names(given["metrics"]),
-        everything=is_all(given["metrics"]),
+        unasked=unasked(given["metrics"]),
         labels=given["labels"],
         ref_test=given["ref_test"],
         protocol=given["protocol"],

@@ -154,7 +154,7 @@ def check_options(name: str, options: Options) -> None:
 
 def _check_metrics(options: Options) -> list[str]:
     """Raises UsageError where mode coverage is not among the metrics that were named; tells of the others."""
-    if options.metrics == DEFAULT_METRICS or options.everything:
+    if options.metrics == DEFAULT_METRICS or _METRIC in options.unasked:
         return []
     if _METRIC not in options.metrics:
         raise UsageError(

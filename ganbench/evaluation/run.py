@@ -265,7 +265,7 @@ def _remembered(engine: Engine, stored: Stored) -> Extraction | None:
 
 def open_ones(engine: Engine) -> dict[str, Metric]:
     """The metrics that are to be computed: under "all", those without costs."""
-    return {n: m for n, m in engine.metrics.items() if not (m.costs and engine.options.everything)}
+    return {n: m for n, m in engine.metrics.items() if not (m.costs and n in engine.options.unasked)}
 
 
 def finish(engine: Engine, samples: Samples) -> Outcome:
@@ -348,7 +348,7 @@ def _scored(engine: Engine, samples: Samples, side: FakeSide, name: str) -> dict
     metric, protocol = engine.metrics[name], engine.network.protocol
     try:
         check_possible(name, metric, protocol, samples.heads)
-        if metric.costs and engine.options.everything:
+        if metric.costs and name in engine.options.unasked:
             raise Missing(f"{name} takes {metric.costs}, so it is computed where it is named: --metrics {name}")
         key = _key(engine, samples, name)
         known = samples.stored.score(key) if samples.stored else None

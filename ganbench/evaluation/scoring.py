@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from ganbench import formatting as fmt
 from ganbench.evaluation.sides import Missing, check_possible, head_of
 from ganbench.features.extract import Wanted
 from ganbench.features.stats import Features
@@ -122,4 +123,15 @@ def result_of(
         reason=score.reason,
         details=dict(score.details),
         series={name: list(column) for name, column in score.series.items()},
+        ideal=metric.ideals.get(key),
+        unranked=metric.unranked.get(key),
+        reading=_reading(key, score, metric),
     )
+
+
+def _reading(key: str, score: Score, metric: Metric) -> str | None:
+    """How to read a value, with the details that tell; None where the number says it."""
+    text = metric.readings.get(key)
+    if text is None or score.value is None:
+        return None
+    return text.format_map({name: fmt.number(value) for name, value in score.details.items()})

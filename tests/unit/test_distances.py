@@ -27,6 +27,7 @@ from ganbench.metrics.kid_full import KidFull
 from ganbench.metrics.mifid import Mifid, nearest_cosine
 from ganbench.metrics.mind import Mind
 from ganbench.metrics.sfid import Sfid
+from ganbench.metrics._score import score
 from ganbench.metrics.sliced_wasserstein import SlicedWasserstein
 from ganbench.results import Score
 
@@ -497,3 +498,17 @@ def test_mifid_takes_the_moments_of_all_reals() -> None:
 def test_other_widths_are_named(metric: Metric) -> None:
     with pytest.raises(BadInput, match="fake has features of width 4, real of width 5"):
         run(metric, normal(40, 4, 1), normal(40, 5, 2))
+
+
+def test_classes_that_the_reals_lack_are_named() -> None:
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    with pytest.raises(
+        BadInput, match="fake has images of class 11, of which real has none; the classes of real are 0 to 3"
+    ):
+        score(
+            "intra_fid",
+            fake=x,
+            real=x,
+            fake_labels=np.where(np.arange(40) % 4 == 3, 11, np.arange(40) % 4),
+            real_labels=np.arange(40) % 4,
+        )

@@ -378,7 +378,7 @@ def test_options_that_cannot_count_for_points_are_refused(points: Array, given: 
 
 def test_every_option_counts_for_points_or_is_refused() -> None:
     """A new option of an evaluation must be decided upon."""
-    count = {"metrics", "everything", "num", "seed", "command"}
+    count = {"metrics", "unasked", "num", "seed", "command"}
     hold_anyway = {"offline", "cache"}
     assert {field.name for field in fields(Options)} == count | hold_anyway | set(_IDLE)
 

@@ -338,3 +338,19 @@ def test_pictures_are_png_no_larger_than_needed(height, width, size):
     assert image.size == size
     if height == 5:
         assert np.array_equal(np.asarray(image).transpose(2, 0, 1), pixels)
+
+
+def test_a_reading_stands_beside_the_table(make_result):
+    result = make_result()
+    odd = replace(result.metrics["precision"], ideal=0.0, reading="0 is ideal: fresh draws score 0 ± 0.61.")
+    told = str(Report(replace(result, metrics=result.metrics | {"precision": odd})))
+    assert "Precision: 0 is ideal: fresh draws score 0 ± 0.61." in told
+    row = next(line for line in told.splitlines() if line.startswith("Precision "))
+    assert "→ 0" in row
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"), [(184828489003643.0, "1.848e+14"), (123456789.0, "123456789"), (-2e9, "-2.000e+09")]
+)
+def test_large_numbers_have_an_exponent(value, wanted):
+    assert fmt.number(value) == wanted
