@@ -232,15 +232,16 @@ def _samples(engine: Engine, source: ImageSource, use: Sequence[int], labels: La
 def _passed(engine: Engine, source: ImageSource, use: Sequence[int], keys: Keys) -> tuple[Extraction, list[Stored]]:
     """The samples through the network, where a metric reads what it makes of them; else only looked at."""
     passes, metrics, seed = engine.passes, open_ones(engine), engine.options.seed
-    wanted = Wanted(pictures=frozenset(choose(use, seed=seed)), seed=seed)
-    _ = engine.real.facts  # a reference that cannot be had is said before the pass, not after it
+    pictures = frozenset(choose(use, seed=seed))
     if not reads_network(metrics):
         passes.network.check()
-        return passes.look(source, use, wanted, keys=keys, stage="samples", classes=reads_classes(metrics))
+        wanted, classes = Wanted(pictures=pictures, seed=seed), reads_classes(metrics)
+        _ = engine.real.facts  # a reference that cannot be had is said before the pass, not after it
+        return passes.look(source, use, wanted, keys=keys, stage="samples", classes=classes)
     network = passes.network
-    asked = wanted_of_fakes(metrics, network.protocol, network.heads, seed=seed)
-    wanted = replace(asked, pictures=wanted.pictures)
-    return passes.run(source, use, wanted, keys=keys, stage="samples")
+    wanted = wanted_of_fakes(metrics, network.protocol, network.heads, seed=seed)  # weights that are missing come first
+    _ = engine.real.facts
+    return passes.run(source, use, replace(wanted, pictures=pictures), keys=keys, stage="samples")
 
 
 def _classes(engine: Engine, source: ImageSource, use: Sequence[int], keys: Keys) -> list[Stored]:
