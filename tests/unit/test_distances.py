@@ -17,6 +17,7 @@ from ganbench.metrics._base import Metric, TooFewImages
 from ganbench.metrics._jackknife import jackknife
 from ganbench.metrics._kernel import Polynomial
 from ganbench.metrics._mmd import Gaussian, across, noise, within
+from ganbench.metrics._score import score
 from ganbench.metrics._sliced import sliced
 from ganbench.metrics.cmmd import Cmmd
 from ganbench.metrics.fid import Fid
@@ -27,7 +28,6 @@ from ganbench.metrics.kid_full import KidFull
 from ganbench.metrics.mifid import Mifid, nearest_cosine
 from ganbench.metrics.mind import Mind
 from ganbench.metrics.sfid import Sfid
-from ganbench.metrics._score import score
 from ganbench.metrics.sliced_wasserstein import SlicedWasserstein
 from ganbench.results import Score
 
