@@ -35,6 +35,7 @@ SCORE_CODE = (
     "evaluation/sides.py",
     "features/factors.py",
     "features/image_set.py",
+    "features/moments.py",
     "features/reference*.py",
     "features/source_images.py",
     "features/stats.py",

@@ -11,7 +11,9 @@ from ganbench.evaluation.keys import FEATURE_CODE, code_sha256
 from ganbench.evaluation.network import Network
 from ganbench.evaluation.options import Options
 from ganbench.features.extract import Extraction, Extracts, NoNetwork, RowKeeper, Wanted, extract
-from ganbench.features.store import FeatureStore, Stored, StoreFailed, Writer
+from ganbench.features.store import FeatureStore
+from ganbench.features.store_entry import Stored
+from ganbench.features.store_writing import StoreFailed, Writer
 from ganbench.images.source import ImageSource
 from ganbench.progress import Progress, Warn
 from ganbench.provenance import versions

@@ -16,9 +16,10 @@ from ganbench.evaluation.scoring import reads_network, wanted_of_reals
 from ganbench.features.extract import Extraction, Wanted, extract
 from ganbench.features.factors import FactorCache
 from ganbench.features.foreign_stats import is_statistics, read_foreign, unnamed_protocol
+from ganbench.features.reference_making import Keep, Origin, build_reference, described, drawn
 from ganbench.features.reference_names import auto_protocol, check_name, looks_like_path
 from ganbench.features.reference_search import at_hand, check_protocol_of, made_from, recorded, resolve
-from ganbench.features.references import Keep, Origin, Reference, build_reference, described, drawn
+from ganbench.features.references import Reference
 from ganbench.features.registries import EXTRACTORS
 from ganbench.images.derived import Subset
 from ganbench.images.source import ImageSource, open_images

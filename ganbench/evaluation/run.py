@@ -28,7 +28,8 @@ from ganbench.features.extract import Extraction, Wanted
 from ganbench.features.reference_names import DEFAULT_PROTOCOL
 from ganbench.features.references import Reference
 from ganbench.features.source_images import SourceImages
-from ganbench.features.store import FeatureStore, Stored
+from ganbench.features.store import FeatureStore
+from ganbench.features.store_entry import CorruptEntry, Stored
 from ganbench.gallery import Gallery
 from ganbench.images.source import ImageSource, open_images
 from ganbench.metrics._base import Metric
@@ -152,15 +153,15 @@ def _points(
 
 
 def _one(engine: Engine, opened: "_Opened") -> Outcome:
-    """One evaluation. Stored features that turn out to be damaged are made again."""
+    """One evaluation. Stored features of the samples that turn out to be damaged are made again, and only those."""
     samples = _samples(engine, *opened)
     try:
         return finish(engine, samples)
-    except CorruptFile as error:
-        if not isinstance(samples.heads, Heads) or engine.passes.store is None:
+    except CorruptEntry as error:  # any other corrupted file is not the samples': it says itself what to do
+        if not isinstance(samples.heads, Heads) or error.folder not in samples.heads.folders:
             raise
-        for folder in samples.heads.folders:
-            engine.passes.store.drop(folder, str(error))
+        assert engine.passes.store is not None
+        engine.passes.store.drop(error.folder, str(error))
     return finish(engine, _samples(engine, *opened))
 
 

@@ -15,9 +15,9 @@ from ganbench.errors import BadInput
 from ganbench.features._classifier_net import SIDE, ClassifierNet
 from ganbench.features.classifier_files import STACKED, classifier_file
 from ganbench.features.devices import exact
+from ganbench.features.moments import Moments
 from ganbench.features.preprocess import Preprocess
 from ganbench.features.state_dict import load_into
-from ganbench.features.stats import Moments
 from ganbench.files import sha256_file
 from ganbench.images.datasets._stacked import BORDER, N
 from ganbench.protocol import Protocol

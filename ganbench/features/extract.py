@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganbench.errors import BadImage, BadInput
+from ganbench.features.moments import MomentsStream
 from ganbench.features.rows import Rows
-from ganbench.features.stats import Features, MomentsStream
+from ganbench.features.stats import Features
 from ganbench.images.source import Image, ImageSource, fingerprint_of
 from ganbench.images.stream import stream
 from ganbench.progress import Progress, silent

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.features.stats import F64
+from ganbench.features.moments import F64
 
 _BATCH = 1024  # scikit-learn's default since 1.0, held fast
 _STARTS = 10

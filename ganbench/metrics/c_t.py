@@ -23,7 +23,8 @@ from typing import ClassVar
 import numpy as np
 
 from ganbench.errors import BadInput
-from ganbench.features.stats import F64, Features
+from ganbench.features.moments import F64
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, TooFewImages, held_out_of, require_at_least, same_width, values_of
 from ganbench.metrics._clusters import cells_of
 from ganbench.metrics._components import reduced

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganbench.errors import BadInput
-from ganbench.features.stats import F64, Features
+from ganbench.features.moments import F64
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, Side, TooFewImages, labels_of, same_width, values_of
 from ganbench.metrics._screen import Array
 from ganbench.results import Direction, Score

@@ -21,7 +21,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ganbench.features.stats import F64, Features
+from ganbench.features.moments import F64
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, require_at_least, same_width, values_of
 from ganbench.metrics._nearest import search
 from ganbench.metrics._neighbours import radii

@@ -12,7 +12,8 @@ import pytest
 from cases import IDEAL, NO_IDEAL, Array, N, as_features, case, labels, quick
 
 from ganbench.errors import BadInput, UsageError
-from ganbench.features.stats import Features, Moments
+from ganbench.features.moments import Moments
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric
 from ganbench.metrics._registry import METRICS, build, direction_of
 from ganbench.metrics._score import score

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ganbench.errors import BadInput
 from ganbench.features.classifier_files import FOLDER, way_to_classifier
 from ganbench.features.classifiers import Classifier, classifier_for, load_classifier
-from ganbench.features.stats import Moments
+from ganbench.features.moments import Moments
 from ganbench.files import sha256_file
 from ganbench.images.datasets._base import open_dataset
 from ganbench.metrics._score import score

@@ -12,7 +12,8 @@ from ganbench.errors import BadInput, UsageError
 from ganbench.features.backends._folding import folded
 from ganbench.features.extractors.efficientnet_lite0 import EfficientNetLite0
 from ganbench.features.extractors.inception import Inception
-from ganbench.features.stats import GROUPS, Features, Moments, group_of_each
+from ganbench.features.moments import GROUPS, Moments, group_of_each
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, TooFewImages
 from ganbench.metrics._jackknife import jackknife
 from ganbench.metrics._kernel import Polynomial

@@ -16,8 +16,9 @@ from ganbench.errors import BadInput, UsageError
 from ganbench.evaluation.options import Options
 from ganbench.evaluation.plan import plan
 from ganbench.evaluation.points import _IDLE, evaluate_points, is_distribution
+from ganbench.features.moments import Moments
 from ganbench.features.point_files import read_points
-from ganbench.features.stats import Features, Moments
+from ganbench.features.stats import Features
 from ganbench.metrics._modes import expected, expected_modes, jsd_terms, kl_terms, sure, wilson
 from ganbench.metrics._score import score
 from ganbench.mixtures import Mixture, get_mixture, mixture_names

@@ -14,8 +14,9 @@ import pytest
 from ganbench.errors import GanbenchError, Unavailable, UsageError
 from ganbench.features import published_stats, reference_inventory, reference_names, reference_search
 from ganbench.features.reference_files import save
+from ganbench.features.reference_making import Origin, build_reference
 from ganbench.features.reference_search import at_hand, check_protocol_of, made_from, resolve
-from ganbench.features.references import Origin, Reference, build_reference
+from ganbench.features.references import Reference
 from ganbench.features.stats import Features
 from ganbench.images.indexed import IndexedSource
 from ganbench.images.source import ImageSource, open_images
