@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from ganbench.errors import BadInput, UsageError
 from ganbench.evaluation.clock import Clock
+from ganbench.evaluation.engine import Engine, Samples, open_ones
+from ganbench.evaluation.finish import finish
 from ganbench.evaluation.options import SEED, Options, metric_names, unasked
-from ganbench.evaluation.run import Engine, Samples, finish, open_ones, prepare
 from ganbench.evaluation.run import evaluate as _evaluate
+from ganbench.evaluation.run import prepare
 from ganbench.evaluation.scoring import wanted_of_fakes
 from ganbench.features.extract import Pass
 from ganbench.images.source import ImageSource

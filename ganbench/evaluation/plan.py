@@ -6,7 +6,7 @@ from typing import Any
 from ganbench.evaluation.options import Options
 from ganbench.evaluation.points import is_distribution, plan_points
 from ganbench.evaluation.real import find_real
-from ganbench.evaluation.run import positions
+from ganbench.evaluation.samples import positions
 from ganbench.features.devices import choose
 from ganbench.images.source import open_images
 from ganbench.metrics._registry import build

@@ -14,9 +14,11 @@ from torch import Tensor
 
 from ganbench.errors import BadInput, UsageError
 from ganbench.evaluation.clock import Clock
+from ganbench.evaluation.engine import Engine, Samples, open_ones
+from ganbench.evaluation.finish import finish
 from ganbench.evaluation.options import SEED, Options, is_all, metric_names
 from ganbench.evaluation.protocols import is_own
-from ganbench.evaluation.run import Engine, Samples, finish, open_ones, prepare
+from ganbench.evaluation.run import prepare
 from ganbench.evaluation.scoring import wanted_of_fakes
 from ganbench.features.extract import Extraction
 from ganbench.features.stats import Features

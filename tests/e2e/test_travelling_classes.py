@@ -49,7 +49,7 @@ def nothing_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     def computed(*_: object, **__: object) -> None:
         raise AssertionError("a score was computed")
 
-    monkeypatch.setattr("ganbench.evaluation.run.compute", computed)
+    monkeypatch.setattr("ganbench.evaluation.finish.compute", computed)
 
 
 def result(run: Run, *more: object, samples: str = "fake", ref: Sequence[str] = REFERENCE) -> dict[str, Any]:
