@@ -78,7 +78,7 @@ class RealSide:
     def _prior(self) -> Features | None:
         """The shares of the classes, as moments of one-hot labels, where they are known."""
         classifier = self._passes.network.classifier
-        return Features(moments=classifier.moments) if classifier else None
+        return Features(moments=classifier.moments, sure=classifier.sure) if classifier else None
 
     def _own(self, name: str, metric: Metric, protocol: Protocol, predicts: bool) -> Features:
         if metric.head == "images":
