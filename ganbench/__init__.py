@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from ganbench.api import Evaluator, evaluate, score
     from ganbench.errors import GanbenchError
-    from ganbench.features.stats import Moments
+    from ganbench.features.moments import Moments
     from ganbench.features.user_networks import CustomNetwork
     from ganbench.images.source import open_images
     from ganbench.latent import interpolation_smoothness, perceptual_path_length
@@ -27,7 +27,7 @@ _HOMES = {
     "interpolation_smoothness": "ganbench.latent",
     "perceptual_path_length": "ganbench.latent",
     "Report": "ganbench.report",
-    "Moments": "ganbench.features.stats",
+    "Moments": "ganbench.features.moments",
     "Score": "ganbench.results",
     "GanbenchError": "ganbench.errors",
 }

@@ -15,7 +15,7 @@ from ganbench.evaluation.network import Network
 from ganbench.evaluation.options import Options
 from ganbench.evaluation.real import build_from
 from ganbench.features.reference_files import save
-from ganbench.features.references import Keep
+from ganbench.features.reference_making import Keep
 from ganbench.images.datasets._base import open_dataset
 from ganbench.progress import unheard
 from ganbench.protocol import get_protocol

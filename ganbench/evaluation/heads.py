@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ganbench.features.extract import Extraction
 from ganbench.features.stats import Features
-from ganbench.features.store import Stored
+from ganbench.features.store_entry import Stored
 
 
 class Heads(Mapping[str, Features]):

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import islice
+from types import MappingProxyType
 from typing import Protocol as Interface
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganbench.errors import BadImage, BadInput
+from ganbench.features.moments import MomentsStream
 from ganbench.features.rows import Rows
-from ganbench.features.stats import Features, MomentsStream
+from ganbench.features.stats import Features
 from ganbench.images.source import Image, ImageSource, fingerprint_of
 from ganbench.images.stream import stream
 from ganbench.progress import Progress, silent
@@ -32,6 +34,16 @@ class Extracts(Interface):
     def __call__(self, images: Sequence[NDArray[np.uint8]]) -> Mapping[str, NDArray[np.float32]]:
         """uint8 RGB images (3, h, w), sizes mixed, to float32 (n, width) for each head."""
         ...
+
+
+class NoNetwork(Extracts):
+    """For passes that only look at the images: their fingerprint, what is equal, what had to be converted."""
+
+    heads: Mapping[str, int] = MappingProxyType({})
+
+    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> Mapping[str, NDArray[np.float32]]:  # noqa: ARG002
+        """Nothing."""
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ganbench.errors import GanbenchError
+from ganbench.features.moments import F64, Moments
 from ganbench.features.references import root
-from ganbench.features.stats import F64, Moments
 from ganbench.files import atomic_write, locked, sha256_file, write_text
 from ganbench.places import home
 

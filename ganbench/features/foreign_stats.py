@@ -6,10 +6,11 @@ import numpy as np
 
 from ganbench.errors import BadInput, UsageError
 from ganbench.features.factors import FactorCache
+from ganbench.features.moments import F64, Moments
 from ganbench.features.npz import NpzFile, open_npz, write_npz
+from ganbench.features.reference_content import content_sha256
 from ganbench.features.reference_files import MAX_WIDTH, load
-from ganbench.features.references import Factors, Reference, ReferenceFeatures, content_sha256, root
-from ganbench.features.stats import F64, Moments
+from ganbench.features.references import Factors, Reference, ReferenceFeatures, root
 from ganbench.files import atomic_write, sha256_file
 from ganbench.progress import Warn, unheard
 from ganbench.protocol import Protocol

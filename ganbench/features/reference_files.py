@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganbench.errors import BadInput, CorruptFile
+from ganbench.features.moments import F64, Moments
 from ganbench.features.npz import NpzFile, open_npz, write_npz
-from ganbench.features.references import Factors, Reference, ReferenceFeatures, content_sha256, packed, root, unpacked
-from ganbench.features.stats import F64, Features, Moments
+from ganbench.features.reference_content import content_sha256, packed, unpacked
+from ganbench.features.references import Factors, Reference, ReferenceFeatures, root
+from ganbench.features.stats import Features
 from ganbench.files import atomic_write, locked, sha256_file, write_text
 from ganbench.progress import Warn
 from ganbench.serialize import from_json, to_json

@@ -12,7 +12,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.features.stats import F64, GROUPS, Features, group_of_each
+from ganbench.features.moments import F64, GROUPS, group_of_each
+from ganbench.features.stats import Features
 from ganbench.metrics._base import same_width, values_of
 from ganbench.metrics._neighbours import K_MAX, radii
 from ganbench.metrics._screen import (

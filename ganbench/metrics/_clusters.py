@@ -1,11 +1,12 @@
 """k-means by scikit-learn, on one thread: its parallel sums would end in other digits from run to run."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.features.stats import F64
+from ganbench.features.moments import F64
 
 _BATCH = 1024  # scikit-learn's default since 1.0, held fast
 _STARTS = 10
@@ -29,7 +30,10 @@ def clusters_of(values: F64, *, clusters: int, seed: int) -> NDArray[np.int32]:
 
 
 def _fitted(means: Any, values: F64) -> Any:
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        # Fewer different rows than clusters: some clusters are empty then, which their counts say.
+        warnings.filterwarnings("ignore", category=ConvergenceWarning)
         return means.fit(values)

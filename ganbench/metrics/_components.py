@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ganbench.features.stats import F64
+from ganbench.features.moments import F64
 from ganbench.metrics._screen import Array, centre_of, tiles
 
 

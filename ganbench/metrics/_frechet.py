@@ -16,7 +16,8 @@ from the n x n Gram matrix, of which each group left out is a part.
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.features.stats import F64, GROUPS, Features, Moments, group_of_each
+from ganbench.features.moments import F64, GROUPS, Moments, group_of_each
+from ganbench.features.stats import Features
 
 
 def frechet(fake: Features, real: Features) -> tuple[float, list[float]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.features.stats import F64, GROUPS, group_of_each
+from ganbench.features.moments import F64, GROUPS, group_of_each
 
 Array = NDArray[np.floating]
 Index = NDArray[np.intp]

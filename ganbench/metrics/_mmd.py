@@ -16,7 +16,7 @@ from math import sqrt
 
 import numpy as np
 
-from ganbench.features.stats import F64
+from ganbench.features.moments import F64
 from ganbench.metrics._screen import Array, tiles
 
 Kernel = Callable[[Array, Array], F64]  # (n, d) and (m, d) to (n, m); one array twice gives a symmetric result

@@ -7,7 +7,7 @@ rows are looked at once and count as often as they are there, so that a collapse
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.features.stats import F64
+from ganbench.features.moments import F64
 from ganbench.metrics._neighbours import distinct
 from ganbench.metrics._screen import (
     TILE,

@@ -6,7 +6,8 @@ the width of R, or of the part's size where that is smaller (see `_frechet.py`).
 
 import numpy as np
 
-from ganbench.features.stats import F64, Features
+from ganbench.features.moments import F64
+from ganbench.features.stats import Features
 from ganbench.metrics._frechet import trace_root
 from ganbench.metrics._screen import Array, tiles
 

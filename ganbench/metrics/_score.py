@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from ganbench.errors import BadInput, UsageError
 from ganbench.features.image_set import ImageArray
-from ganbench.features.stats import Features, Moments
+from ganbench.features.moments import Moments
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, Need
 from ganbench.metrics._registry import METRICS
 from ganbench.results import Score

@@ -23,7 +23,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.features.stats import F64
+from ganbench.features.moments import F64
 
 Array = NDArray[np.floating]
 Index = NDArray[np.intp]

@@ -13,7 +13,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.features.stats import F64
+from ganbench.features.moments import F64
 from ganbench.metrics._screen import Array, tiles
 
 _TOGETHER = 32  # directions

@@ -8,7 +8,7 @@ tiles.
 
 import numpy as np
 
-from ganbench.features.stats import F64
+from ganbench.features.moments import F64
 from ganbench.metrics._neighbours import distinct
 from ganbench.metrics._screen import (
     TILE,

@@ -6,7 +6,7 @@ Wang, Simoncelli and Bovik 2003, https://doi.org/10.1109/ACSSC.2003.1292216.
 import numpy as np
 
 from ganbench.features.image_set import Pixels
-from ganbench.features.stats import F64
+from ganbench.features.moments import F64
 
 SCALES = 5
 _WEIGHTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])

@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganbench.errors import UsageError
-from ganbench.features.stats import F64, Features
+from ganbench.features.moments import F64
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, require_at_least, same_width, values_of
 from ganbench.metrics._near_pairs import closest_pairs, near_others
 from ganbench.metrics._neighbours import radii

@@ -22,7 +22,8 @@ from typing import ClassVar
 import numpy as np
 
 from ganbench.errors import UsageError
-from ganbench.features.stats import F64, Features
+from ganbench.features.moments import F64
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, same_width, values_of
 from ganbench.metrics._mmd import Gaussian, across, noise, within
 from ganbench.metrics._screen import Array

@@ -23,7 +23,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.features.stats import GROUPS, Features, group_of_each
+from ganbench.features.moments import GROUPS, group_of_each
+from ganbench.features.stats import Features
 from ganbench.metrics._balls import balls
 from ganbench.metrics._base import Metric, require_at_least, values_of
 from ganbench.metrics._jackknife import jackknife

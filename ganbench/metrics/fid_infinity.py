@@ -28,7 +28,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ganbench.features.stats import F64, Features
+from ganbench.features.moments import F64
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, Need, TooFewImages, require_at_least, same_width, values_of
 from ganbench.metrics._prefixes import Prefixes
 from ganbench.results import Direction, Score

@@ -18,7 +18,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from ganbench.features.stats import F64, Features
+from ganbench.features.moments import F64
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, Need, TooFewImages, require_at_least, values_of
 from ganbench.metrics._jackknife import t_quantile
 from ganbench.results import Direction, Score

@@ -23,7 +23,8 @@ from typing import ClassVar
 import numpy as np
 
 from ganbench.errors import UsageError
-from ganbench.features.stats import GROUPS, Features, group_of_each
+from ganbench.features.moments import GROUPS, group_of_each
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, require_at_least, same_width, values_of
 from ganbench.metrics._jackknife import jackknife
 from ganbench.metrics._kernel import Index, Polynomial, subset_distances

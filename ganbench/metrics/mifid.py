@@ -21,7 +21,8 @@ from typing import ClassVar
 import numpy as np
 
 from ganbench.errors import UsageError
-from ganbench.features.stats import F64, Features, group_of_each
+from ganbench.features.moments import F64, group_of_each
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, same_width, values_of
 from ganbench.metrics._frechet import frechet, group_sizes
 from ganbench.metrics._jackknife import jackknife

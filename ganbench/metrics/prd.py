@@ -20,7 +20,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ganbench.features.stats import F64, Features
+from ganbench.features.moments import F64
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, TooFewImages, require_at_least, same_width, values_of
 from ganbench.metrics._clusters import clusters_of
 from ganbench.metrics._screen import Array, Index

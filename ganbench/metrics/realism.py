@@ -21,7 +21,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ganbench.features.stats import F64, Features
+from ganbench.features.moments import F64
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, require_at_least, same_width, values_of
 from ganbench.metrics._nearest import search
 from ganbench.metrics._neighbours import radii
@@ -40,6 +41,11 @@ class Realism(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"realism": "higher"}
+    unranked: ClassVar[Mapping[str, str]] = {"realism": "a few copies of the reference carry the mean away"}
+    readings: ClassVar[Mapping[str, str]] = {
+        "realism": "Copies carry the mean away. The median is {median}; a share of {share_within} lies within the "
+        "reals' manifold (realism of 1 or more)."
+    }
 
     k: int = 3
 

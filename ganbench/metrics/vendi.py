@@ -21,7 +21,8 @@ from typing import ClassVar
 import numpy as np
 
 from ganbench.errors import UsageError
-from ganbench.features.stats import F64, Features
+from ganbench.features.moments import F64
+from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, Need, values_of
 from ganbench.metrics._screen import Array, tiles
 from ganbench.results import Direction, Score
@@ -41,6 +42,8 @@ class Vendi(Metric):
     q: float | str = 1.0
 
     def __post_init__(self) -> None:
+        if self.q == inf:
+            object.__setattr__(self, "q", "inf")  # as JSON can hold it
         if self.q == "inf" or (isinstance(self.q, int | float) and 0 < self.q < inf):
             return
         raise UsageError(f'Vendi: q must be a positive number or "inf"; found {self.q!r}.')

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from ganbench.features.stats import Features, Moments
+from ganbench.features.moments import Moments
+from ganbench.features.stats import Features
 from ganbench.metrics._score import score
 from ganbench.selftest.check import Check, Maker
 from ganbench.selftest.draws import normal

@@ -331,7 +331,7 @@ def test_score_takes_parameters() -> None:
 
 
 def test_score_takes_moments() -> None:
-    from ganbench.features.stats import Moments
+    from ganbench.features.moments import Moments
 
     moments = [Moments(len(z), z.mean(0), np.cov(z, rowvar=False)) for z in (X, Y)]
     found = ganbench.score("fid", fake=moments[0], real=moments[1])["frechet_distance"]

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from ganbench.features.foreign_stats import export_foreign, read_foreign
-from ganbench.features.references import Origin, Reference, build_reference
-from ganbench.features.stats import Features, Moments
+from ganbench.features.moments import Moments
+from ganbench.features.reference_making import Origin, build_reference
+from ganbench.features.references import Reference
+from ganbench.features.stats import Features
 from ganbench.protocol import get_protocol
 
 pytestmark = pytest.mark.reference

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ganbench.errors import BadInput, UsageError
-from ganbench.features.stats import GROUPS, Features, Moments, group_of_each
+from ganbench.features.moments import GROUPS, Moments, group_of_each
+from ganbench.features.stats import Features
 from ganbench.metrics._base import TooFewImages
 from ganbench.metrics._frechet import frechet, trace_root
 from ganbench.metrics._jackknife import jackknife, t_quantile

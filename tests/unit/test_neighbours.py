@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 import ganbench.metrics._balls as balls_module
 import ganbench.metrics._neighbours as neighbours_module
 from ganbench.errors import BadInput, UsageError
-from ganbench.features.stats import Features, Moments, group_of_each
+from ganbench.features.moments import Moments, group_of_each
+from ganbench.features.stats import Features
 from ganbench.metrics._balls import Balls, balls
 from ganbench.metrics._base import TooFewImages
 from ganbench.metrics._neighbours import kth_distances, radii

@@ -8,9 +8,11 @@ import pytest
 
 from ganbench.cli.main import main
 from ganbench.evaluation.options import Options
+from ganbench.features.moments import Moments
 from ganbench.features.reference_files import load, save
-from ganbench.features.references import Origin, Reference, build_reference
-from ganbench.features.stats import Features, Moments
+from ganbench.features.reference_making import Origin, build_reference
+from ganbench.features.references import Reference
+from ganbench.features.stats import Features
 from ganbench.images.source import ImageSource
 from ganbench.protocol import get_protocol
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ganbench.features.factors import FactorCache
+from ganbench.features.moments import Moments
 from ganbench.features.references import ReferenceFeatures, root
-from ganbench.features.stats import Moments
 
 X = np.random.default_rng(0).normal(size=(50, 8)) @ np.diag(np.arange(1.0, 9.0))
 
@@ -84,7 +84,7 @@ def test_where_none_can_be_kept_the_work_goes_on(folder: Path) -> None:
 def test_two_processes_at_once_both_end_well(folder: Path, tmp_path: Path) -> None:
     code = (
         "import numpy as np; from ganbench.features.factors import FactorCache\n"
-        "from ganbench.features.stats import Moments\n"
+        "from ganbench.features.moments import Moments\n"
         "def no(message): raise SystemExit(message)\n"
         "for seed in range(8):\n"
         "    m = Moments.of(np.random.default_rng(seed).normal(size=(100, 60)))\n"

@@ -14,19 +14,13 @@ import numpy as np
 import pytest
 
 from ganbench.errors import BadInput, CorruptFile
+from ganbench.features.moments import Moments
 from ganbench.features.npz import open_npz, write_npz
+from ganbench.features.reference_content import content_sha256, packed, unpacked
 from ganbench.features.reference_files import content_matches, load, read_record, save, stored_in
-from ganbench.features.references import (
-    Keep,
-    Origin,
-    Reference,
-    build_reference,
-    content_sha256,
-    drawn,
-    packed,
-    unpacked,
-)
-from ganbench.features.stats import Features, Moments
+from ganbench.features.reference_making import Keep, Origin, build_reference, drawn
+from ganbench.features.references import Reference
+from ganbench.features.stats import Features
 from ganbench.protocol import get_protocol
 from ganbench.serialize import canonical_sha256
 
@@ -235,7 +229,7 @@ def test_two_processes_saving_at_once_both_end_well(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; import numpy as np\n"
         "from ganbench.features.reference_files import save, load\n"
-        "from ganbench.features.references import *; from ganbench.features.stats import Features\n"
+        "from ganbench.features.reference_making import *; from ganbench.features.stats import Features\n"
         "from ganbench.protocol import get_protocol\n"
         "x = np.random.default_rng(0).normal(size=(300, 64)).astype(np.float32)\n"
         "origin = Origin(name='toys', split='train', source='s', source_fingerprint='0')\n"

@@ -7,10 +7,11 @@ import pytest
 
 from ganbench.errors import BadInput, UsageError
 from ganbench.features.foreign_stats import export_foreign, is_statistics, open_statistics, read_foreign
+from ganbench.features.moments import Moments
 from ganbench.features.reference_files import save
+from ganbench.features.reference_making import Origin, build_reference
 from ganbench.features.reference_names import auto_protocol
-from ganbench.features.references import Origin, build_reference
-from ganbench.features.stats import Features, Moments
+from ganbench.features.stats import Features
 from ganbench.protocol import get_protocol
 
 X = np.random.default_rng(1).gamma(2.0, 1.0, (60, 9))

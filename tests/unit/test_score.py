@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from ganbench.errors import BadInput, UsageError
-from ganbench.features.stats import Features, Moments
+from ganbench.features.moments import Moments
+from ganbench.features.stats import Features
 from ganbench.metrics._registry import METRICS, build, direction_of
 from ganbench.metrics._score import score
 from ganbench.metrics.kid import Kid

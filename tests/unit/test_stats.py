@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ganbench.errors import BadInput
-from ganbench.features.stats import GROUPS, Features, Moments, MomentsStream, group_of_each
+from ganbench.features.moments import GROUPS, Moments, MomentsStream, group_of_each
+from ganbench.features.stats import Features
 
 Array = NDArray[np.floating]
 

@@ -9,7 +9,8 @@ import pytest
 
 from ganbench.errors import CorruptFile, UsageError
 from ganbench.features.extract import Extraction
-from ganbench.features.store import FeatureStore, Stored, limit
+from ganbench.features.store import FeatureStore, limit
+from ganbench.features.store_entry import Stored
 from ganbench.results import MetricResult
 
 ROWS = {"pool": np.arange(12, dtype=np.float32).reshape(4, 3), "logits": np.ones((4, 2), dtype=np.float32)}
