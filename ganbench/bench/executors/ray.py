@@ -38,7 +38,8 @@ class Ray(Executor):
                 ray.shutdown()
 
     def _all(self, ray: Any, jobs: Sequence[Job]) -> Iterator[Ended]:
-        waiting, running = list(jobs), {}
+        waiting = list(jobs)
+        running: dict[Any, Job] = {}
         while waiting or running:
             while waiting and len(running) < (self.at_once or len(jobs)):
                 job = waiting.pop(0)
