@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from ganbench.comparison import Comparison
     from ganbench.images.source import ImageSource, Pixels
     from ganbench.progress import Progress
+    from ganbench.records import RunRecord
     from ganbench.report import Report
 
 _SEED = 2020
 _KEPT_CLASSES = (0, 1)
 _BLUR = 1.0  # pixels
 _NOISE = 8.0  # grey levels
+_BUDGET = "1e12flop"  # some half a minute on two cores
+_RATE = 1e-3  # so few steps want a higher rate than the paper's
+_CHECKPOINT = 60.0  # seconds
 _LEAST = 20  # the Inception Score's ten splits need two images each
 
 READING = (
@@ -43,16 +47,76 @@ class _Version:
               metavar="DIR", help="Where the reports go.")  # fmt: skip
 @click.option("--num", type=click.IntRange(min=_LEAST), metavar="N", help="Images in each version; by default as many "
               "as the smallest has.")  # fmt: skip
+@click.option("--budget", default=_BUDGET, show_default=True, metavar="SPEC", help="Of the GAN's training.")
 @click.option("--json", "json_file", metavar="FILE", help="Write all results as JSON; - is stdout.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-def quickstart(out: Path, num: int | None, json_file: str | None, quiet: bool) -> None:
-    """Score real digits, and versions of them made worse, against the digits reference. Needs no network.
+def quickstart(out: Path, num: int | None, budget: str, json_file: str | None, quiet: bool) -> None:
+    """Score real digits, and versions of them made worse, against the digits reference; then train a small GAN on
+    them for half a minute, sample it and score it likewise. Needs no network.
 
     Each version has equally many images, because distances depend on how many there are.
     """
+    real = _versions(num)
+    reports = _reports(real, quiet=quiet)
+    if json_file != "-":
+        _show(_compared(real, reports))
+    gan, record = _trained(out, len(real[0].images), budget, quiet=quiet)
+    versions = [*real, gan]
+    reports += _reports([gan], quiet=quiet)
+    page = _write(out, versions, reports)
+    if json_file:
+        emit_json(_as_json(versions, reports), json_file)
+    if json_file != "-":
+        _show_gan(record, reports[-1])
+        click.echo(f"\nReport with pictures: {page}")  # never wrapped: paths are there to be copied
+        click.echo(f"The GAN over its training: {out / 'gan' / 'samples' / 'training.gif'}")
+        click.echo(f"All tables again: ganbench compare {shlex.quote(str(out))}/*.json")
+
+
+def _trained(out: Path, n: int, budget: str, *, quiet: bool) -> "tuple[_Version, RunRecord]":
+    """A small GAN on the digits, and n of its samples. A finished one in the folder is taken as it is."""
+    from ganbench.bench.judge import image_source
+    from ganbench.bench.plan import plan_run
+    from ganbench.bench.sampling import sample_run
+    from ganbench.bench.train import train
+    from ganbench.cli.train import watching
+
+    settings = (f"lr_G={_RATE}", f"lr_D={_RATE}")
+    spec = plan_run(
+        "ns-gan",
+        data="digits",
+        backbone="info28-nano",
+        budget=budget,
+        batch_size=32,
+        settings=settings,
+        judged=0,
+    )
+    with watching(quiet=quiet, checkpoint_seconds=_CHECKPOINT) as watch:
+        record = train(spec, out / "gan", resume=True, offline=True, watch=watch, command="ganbench quickstart")
+    samples = sample_run(out / "gan", n, seed=_SEED)
+    spent = record.spent
+    words = f"{n} samples of a GAN that saw {spent.reals:,} digits in {spent.steps:,} steps (ns-gan, {budget})."
+    return _Version("gan-samples", "GAN", words, image_source(samples, "a GAN of half a minute")), record
+
+
+def _show_gan(record: "RunRecord", report: "Report") -> None:
+    from ganbench import formatting as fmt
+    from ganbench.cli.tables import print_paragraph
+
+    values = [
+        f"{metric.label} {fmt.value_of(metric)}"
+        for metric in report.result.metrics.values()
+        if metric.value is not None
+    ]
+    print_paragraph(
+        f"A GAN trained on the digits ({record.variant}, {record.spent.steps:,} steps, {record.spent.seconds:.0f} s) "
+        f"scores {', '.join(values)}. Look at its samples: an eye forgives more than the network does."
+    )
+
+
+def _reports(versions: "list[_Version]", *, quiet: bool) -> "list[Report]":
     from ganbench.api import evaluate
 
-    versions = _versions(num)
     reports = []
     for version in versions:
         with progress_bar(quiet=quiet) as progress:
@@ -64,11 +128,7 @@ def quickstart(out: Path, num: int | None, json_file: str | None, quiet: bool) -
                 progress=_about_version(version.name, progress),
             )
         reports.append(_with_command(report))
-    page = _write(out, versions, reports)
-    if json_file:
-        emit_json(_as_json(versions, reports), json_file)
-    if json_file != "-":
-        _show(_compared(versions, reports), out, page)
+    return reports
 
 
 def _versions(num: int | None) -> list[_Version]:
@@ -165,10 +225,8 @@ def _as_json(versions: list[_Version], reports: "list[Report]") -> str:
     return to_json({"schema": "ganbench.quickstart/1", "versions": rows})
 
 
-def _show(compared: "Comparison", out: Path, page: Path) -> None:
+def _show(compared: "Comparison") -> None:
     from ganbench.cli.tables import print_comparison, print_paragraph
 
     print_comparison(compared)
     print_paragraph(f"How to read it: {READING}")
-    click.echo(f"\nReport with pictures: {page}")  # never wrapped: paths are there to be copied
-    click.echo(f"The same table again: ganbench compare {shlex.quote(str(out))}/*.json")

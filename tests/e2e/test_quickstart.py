@@ -16,7 +16,7 @@ def test_quickstart(run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.Mo
         raise AssertionError("quickstart used the network")
 
     monkeypatch.setattr("socket.socket.connect", no_network)
-    done = run("quickstart", "--out", "pages", "--num", 60, "--json", "all.json")
+    done = run("quickstart", "--out", "pages", "--num", 60, "--budget", "1e11flop", "--json", "all.json")
     assert done.code == 0, done.err
     for part in ("real", "blurred", "noisy", "two", "FD", "Recall", "pages/index.html"):
         assert part in done.out
@@ -24,7 +24,9 @@ def test_quickstart(run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.Mo
     distance = {name: metrics["frechet_distance"]["value"] for name, metrics in found.items()}
     recall = {name: metrics["recall"]["value"] for name, metrics in found.items()}
     worse = set(distance) - {"real"}
-    assert len(worse) == 3
+    assert len(worse) == 4
+    assert "A GAN trained on the digits (ns-gan, 39 steps," in done.out
+    assert (tmp_path / "pages" / "gan" / "samples" / "training.gif").is_file()
     assert all(distance[name] > distance["real"] for name in worse)
     (collapsed,) = (name for name in worse if "two" in name)
     assert recall[collapsed] < 0.7 * recall["real"]
