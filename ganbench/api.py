@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from ganbench.errors import BadInput, UsageError
 from ganbench.evaluation.clock import Clock
-from ganbench.evaluation.options import SEED, Options, is_all, metric_names
-from ganbench.evaluation.run import Engine, Samples, finish, open_ones, prepare
+from ganbench.evaluation.engine import Engine, Samples, open_ones
+from ganbench.evaluation.finish import finish
+from ganbench.evaluation.options import SEED, Options, metric_names, unasked
 from ganbench.evaluation.run import evaluate as _evaluate
+from ganbench.evaluation.run import prepare
 from ganbench.evaluation.scoring import wanted_of_fakes
 from ganbench.features.extract import Pass
 from ganbench.images.source import ImageSource
@@ -62,6 +64,7 @@ def evaluate(
         num: use only so many samples, drawn with `seed`.
         seed: of every random choice.
         labels: a file with the classes of the samples (.csv, .txt, .npy, .npz), for the metrics that ask for them.
+            By default those that travel with the images, as in a labels.csv beside them.
         ref_test: real images that the generator was not trained on, named as `real` is; by default the test split
             of the reference's dataset.
         device: auto, cpu, cuda, cuda:N or mps.
@@ -87,7 +90,7 @@ def evaluate(
     """
     options = Options(
         metrics=metric_names(metrics),
-        everything=is_all(metrics),
+        unasked=unasked(metrics),
         protocol=protocol,
         num=num,
         seed=seed,
@@ -143,7 +146,7 @@ class Evaluator:
         self._real = real
         self._options = Options(
             metrics=metric_names(metrics),
-            everything=is_all(metrics),
+            unasked=unasked(metrics),
             protocol=protocol,
             seed=seed,
             device=device,

@@ -20,6 +20,7 @@ _FAR_APART = 50.0  # the largest is so many times the smallest: a logarithmic sc
 _WIDE, _HIGH, _LEFT, _RIGHT, _TOP, _BOTTOM = 290.0, 210.0, 46.0, 10.0, 24.0, 38.0
 _ACROSS, _UP = 2, 3  # the fewest steps of an axis: figures are wider than they are high
 _SQUARE = 148.0  # the side of the unit square: as high as the other drawings
+_PLANE = 380.0  # the side of a square of points, which stands alone
 _NAMED_CLASSES = 12  # up to so many classes each bear their name
 
 
@@ -33,11 +34,15 @@ class Tick:
 
 @dataclass(frozen=True)
 class Mark:
-    """One column as it is drawn: its name, the outline as SVG path data, and whether it is filled, a line or dashes."""
+    """One column as it is drawn: its name, the outline as SVG path data, and whether it is filled, a line or dashes.
+
+    Of points: dots, or the signs of their centres. `key` stands for it in a legend.
+    """
 
     name: str
     path: str
-    style: Literal["bars", "line", "dashes"]
+    style: Literal["bars", "line", "dashes", "dots", "sign"]
+    key: str = "M0 5H18"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +53,7 @@ class Chart:
         across: what the lower axis is.
         marks: the columns, in order; the first is the one to look at.
         xs, ys: the ticks.
+        upright: what the upright axis is, where that is not the only column.
     """
 
     across: str
@@ -58,11 +64,12 @@ class Chart:
     height: float = _HIGH
     left: float = _LEFT
     bottom: float = _HIGH - _BOTTOM
+    upright: str = ""
 
     @property
     def up(self) -> str:
         """What the upright axis is; "" where there are several columns, which a legend tells apart."""
-        return self.marks[0].name if len(self.marks) == 1 else ""
+        return self.upright or (self.marks[0].name if len(self.marks) == 1 else "")
 
     @property
     def right(self) -> float:
@@ -80,7 +87,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class _Axis:
+class Axis:
     """A scale from numbers to units of a drawing."""
 
     low: float
@@ -91,10 +98,12 @@ class _Axis:
     fewest: int = _UP
 
     def __call__(self, value: float) -> float:
+        """Where in the drawing a number stands."""
         low, high, x = (math.log(v) for v in (self.low, self.high, value)) if self.log else (self.low, self.high, value)
         return self.start + (x - low) / (high - low) * (self.end - self.start)
 
     def ticks(self) -> list[Tick]:
+        """Round numbers along it."""
         if self.log:
             places = [10.0**e for e in range(math.ceil(math.log10(self.low)), math.floor(math.log10(self.high)) + 1)]
             return [Tick(round(self(v), 1), f"{v:,.10g}") for v in places]
@@ -102,6 +111,12 @@ class _Axis:
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [Tick(round(self(i * step), 1), f"{i * step:,.{decimals}f}") for i in range(first, last + 1)]
+
+
+def square_axes(across: tuple[float, float], up: tuple[float, float]) -> tuple[Axis, Axis]:
+    """The scales of a square drawing of points, from the ends of what it shows."""
+    low = _TOP + _PLANE
+    return Axis(*across, _LEFT, _LEFT + _PLANE, fewest=4), Axis(*up, low, _TOP, fewest=4)
 
 
 def chart_of(columns: Columns) -> Chart | None:
@@ -138,7 +153,7 @@ def table_of(columns: Columns) -> Table:
 
 def _curve(columns: Columns) -> Chart:
     low, high = _HIGH - _BOTTOM, _TOP
-    x, y = _Axis(0, 1, _LEFT, _LEFT + _SQUARE, fewest=_ACROSS), _Axis(0, 1, low, high)
+    x, y = Axis(0, 1, _LEFT, _LEFT + _SQUARE, fewest=_ACROSS), Axis(0, 1, low, high)
     mark = Mark("precision", _path(columns["recall"], columns["precision"], x, y), "line")
     width = _LEFT + _SQUARE + _RIGHT
     return Chart(across="recall", marks=[mark], xs=x.ticks(), ys=y.ticks(), width=width)
@@ -147,7 +162,7 @@ def _curve(columns: Columns) -> Chart:
 def _bars(columns: Columns, others: Sequence[str]) -> Chart:
     classes = [int(value or 0) for value in columns["class"]]
     top = max((value or 0.0) for name in others for value in columns[name]) or 1.0
-    y = _Axis(0, min(_step(top) * math.ceil(top / _step(top) - 1e-9), 1.0), _HIGH - _BOTTOM, _TOP)
+    y = Axis(0, min(_step(top) * math.ceil(top / _step(top) - 1e-9), 1.0), _HIGH - _BOTTOM, _TOP)
     slot = (_WIDE - _LEFT - _RIGHT) / len(classes)
     gap = 0.15 * slot if slot > 4 else 0.0
     marks: list[Mark] = []
@@ -160,7 +175,7 @@ def _bars(columns: Columns, others: Sequence[str]) -> Chart:
             parts.append(
                 f"M{a:.2f} {y(0):.1f}V{at:.1f}H{b:.2f}V{y(0):.1f}Z" if not marks else f"M{a:.2f} {at:.1f}H{b:.2f}"
             )
-        marks.append(Mark(_words(name), "".join(parts), "dashes" if marks else "bars"))
+        marks.append(Mark(_words(name), "".join(parts), *(("dashes",) if marks else ("bars", "M2 0H16V10H2Z"))))
     every = 1 if len(classes) <= _NAMED_CLASSES else max(1, int(_step(len(classes))))
     xs = [Tick(round(_LEFT + (i + 0.5) * slot, 1), str(classes[i])) for i in range(0, len(classes), every)]
     return Chart(across="class", marks=marks, xs=xs, ys=y.ticks())
@@ -169,7 +184,7 @@ def _bars(columns: Columns, others: Sequence[str]) -> Chart:
 def _lines(columns: Columns, over: str, others: Sequence[str]) -> Chart:
     places = [float(value or 0) for value in columns[over]]
     far = places[0] > 0 and places[-1] >= _FAR_APART * places[0]
-    x = _Axis(places[0], places[-1], _LEFT + 6, _WIDE - _RIGHT - 6, far, _ACROSS)
+    x = Axis(places[0], places[-1], _LEFT + 6, _WIDE - _RIGHT - 6, far, _ACROSS)
     spreads = {name: columns.get(name + _SPREAD, [0.0] * len(places)) for name in others}
     ends = [
         value + sign * (wide or 0.0)
@@ -181,13 +196,13 @@ def _lines(columns: Columns, over: str, others: Sequence[str]) -> Chart:
     low, high = min(ends), max(ends)
     step = _step((high - low) or abs(high) or 1.0)
     low, high = step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9)
-    y = _Axis(low, high if high > low else low + step, _HIGH - _BOTTOM, _TOP)
+    y = Axis(low, high if high > low else low + step, _HIGH - _BOTTOM, _TOP)
     marks = [Mark(_words(name), _line(places, columns[name], spreads[name], x, y), "line") for name in others]
     return Chart(across=_words(over), marks=marks, xs=x.ticks(), ys=y.ticks())
 
 
 def _line(
-    places: Sequence[float], values: Sequence[float | None], spreads: Sequence[float | None], x: _Axis, y: _Axis
+    places: Sequence[float], values: Sequence[float | None], spreads: Sequence[float | None], x: Axis, y: Axis
 ) -> str:
     """A line through the values, with a stroke as long as their spread up and down."""
     strokes = [
@@ -198,7 +213,7 @@ def _line(
     return _path(places, values, x, y) + "".join(strokes)
 
 
-def _path(across: Sequence[float | None], up: Sequence[float | None], x: _Axis, y: _Axis) -> str:
+def _path(across: Sequence[float | None], up: Sequence[float | None], x: Axis, y: Axis) -> str:
     """The points joined by straight lines, with a gap where one is missing."""
     parts, joined = [], False
     for a, b in zip(across, up, strict=True):

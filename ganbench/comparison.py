@@ -37,7 +37,10 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One metric over all results; a cell is None where a result does not have the metric."""
+    """One metric over all results; a cell is None where a result does not have the metric.
+
+    `better` says in two words which values are; where it is "no rank", none is marked as the best.
+    """
 
     key: str
     label: str
@@ -45,6 +48,12 @@ class Row:
     n_fake: int
     n_real: int | None
     cells: list[Cell | None]
+    better: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether any of the results has a value of it."""
+        return any(cell is not None and cell.value is not None for cell in self.cells)
 
     def texts(self) -> list[str]:
         """The cells as text, each ending with its mark."""
@@ -88,11 +97,16 @@ class Comparison:
         return [
             [
                 fmt.printable(row.label),
-                f"{fmt.ARROWS[row.direction]} {row.direction}",
+                row.better,
                 *row.texts(),
             ]
             for row in self.rows
+            if row.known
         ]
+
+    def missing(self) -> list[str]:
+        """The metrics that none of the results has a value of."""
+        return [fmt.printable(row.label) for row in self.rows if not row.known]
 
     def about(self) -> str:
         """One line: what all of them share."""
@@ -107,7 +121,8 @@ class Comparison:
         align = "ll" + "r" * len(self.files)
         table = fmt.aligned([self.headings(), *self.table_rows()], align)
         warned = [f"Warning: {fmt.printable(warning)}" for warning in self.warnings]
-        return "\n".join([self.about(), "", table, "", LEGEND, *([""] if warned else []), *warned])
+        missing = [f"In none of them: {', '.join(self.missing())}"] if self.missing() else []
+        return "\n".join([self.about(), "", table, "", LEGEND, *missing, *([""] if warned else []), *warned])
 
 
 def compare(results: Sequence[Named]) -> Comparison:
@@ -168,11 +183,14 @@ def _differences(base: Named, other: Named) -> Iterator[str]:
         yield _sentence("number of samples", names, str(a.samples.n), str(b.samples.n))
     for key in a.metrics:
         if key in b.metrics:
-            yield from _metric_differences(key, names, a.metrics[key], b.metrics[key])
+            same_n = a.samples.n == b.samples.n  # else every metric would say it again
+            yield from _metric_differences(key, names, a.metrics[key], b.metrics[key], same_n=same_n)
 
 
-def _metric_differences(key: str, names: tuple[str, str], a: MetricResult, b: MetricResult) -> Iterator[str]:
-    if a.n_fake != b.n_fake:
+def _metric_differences(
+    key: str, names: tuple[str, str], a: MetricResult, b: MetricResult, *, same_n: bool
+) -> Iterator[str]:
+    if a.n_fake != b.n_fake and same_n:
         yield _sentence(f"n_fake of {key}", names, str(a.n_fake), str(b.n_fake))
     if a.n_real != b.n_real:
         yield _sentence(f"n_real of {key}", names, str(a.n_real), str(b.n_real))
@@ -230,9 +248,8 @@ def _warnings(results: Sequence[Named]) -> list[str]:
 
 def _row(key: str, metrics: Sequence[MetricResult | None]) -> Row:
     some = next(metric for metric in metrics if metric is not None)
-    values = [metric.value for metric in metrics if metric is not None and metric.value is not None]
-    best = (min(values) if some.direction == "lower" else max(values)) if values else None
-    winner = next((m for m in metrics if m is not None and m.value is not None and m.value == best), None)
+    known = [metric for metric in metrics if metric is not None and metric.value is not None]
+    winner = max(known, key=_goodness, default=None) if some.unranked is None else None
     return Row(
         key=key,
         label=some.label,
@@ -240,11 +257,20 @@ def _row(key: str, metrics: Sequence[MetricResult | None]) -> Row:
         n_fake=some.n_fake,
         n_real=some.n_real,
         cells=[None if metric is None else _cell(metric, winner) for metric in metrics],
+        better=fmt.better(some),
     )
 
 
+def _goodness(metric: MetricResult) -> float:
+    """The larger, the better."""
+    assert metric.value is not None
+    if metric.ideal is not None:
+        return -abs(metric.value - metric.ideal)
+    return -metric.value if metric.direction == "lower" else metric.value
+
+
 def _cell(metric: MetricResult, winner: MetricResult | None) -> Cell:
-    best = winner is not None and metric.value is not None and metric.value == winner.value
+    best = winner is not None and metric.value is not None and _goodness(metric) == _goodness(winner)
     return Cell(
         value=metric.value,
         ci95=metric.ci95,

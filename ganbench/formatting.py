@@ -9,6 +9,7 @@ from ganbench.results import Direction, MetricResult, ReferenceInfo
 
 ARROWS: dict[Direction, str] = {"lower": "↓", "higher": "↑"}
 _MOST_DECIMALS = 8
+_LARGE = 1e9  # from here on digits are not read one by one
 _WHOLE = 1e-6  # relative: an expected count this near to a whole number is that number
 _SHORT = 12  # hexadecimal digits of a fingerprint that people read
 
@@ -39,6 +40,8 @@ def number(value: float, ci95: tuple[float, float] | None = None) -> str:
     """`value` with the digits that its interval supports: 22.4 where the interval is 21.1 to 23.7."""
     if 0 < abs(value) < 10.0**-_MOST_DECIMALS:
         return f"{value:.1e}"
+    if abs(value) >= _LARGE and not ci95:
+        return f"{value:.3e}"
     return f"{value:.{decimals(value, ci95)}f}"
 
 
@@ -105,6 +108,15 @@ def perfect_sentence(key: str, metric: MetricResult) -> str:
     """What a perfect sampler of as many scores, in one sentence; "" where that is not known."""
     reached = perfect(key, metric)
     return f"A perfect sampler of {count(metric.n_fake)} reaches {reached}." if reached else ""
+
+
+def better(metric: MetricResult) -> str:
+    """Which values are better, in two words."""
+    if metric.unranked is not None:
+        return "· no rank"
+    if metric.ideal is not None:
+        return f"→ {metric.ideal:g}"
+    return f"{ARROWS[metric.direction]} {metric.direction}"
 
 
 def count(n: int | None) -> str:

@@ -11,6 +11,7 @@ from ganbench.charts import Chart, Table, chart_of, table_of
 from ganbench.comparison import Comparison
 from ganbench.gallery import SIDE, Gallery, Picture, png_data_uri
 from ganbench.results import MetricResult, Result
+from ganbench.scatter import scatter_chart
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -103,6 +104,7 @@ def _environment() -> "Environment":
         "images": fmt.images,
         "value": fmt.value_of,
         "interval": fmt.interval_of,
+        "better": fmt.better,
         "bias": fmt.bias_sentence,
         "columns": _columns,
         "missing": _missing,
@@ -114,6 +116,8 @@ def _environment() -> "Environment":
         "between": fmt.interval,
         "exact": _exact,
         "uri": png_data_uri,
+        "scatter_chart": scatter_chart,
+        "is_picture": lambda shown: isinstance(shown, Picture),
         "pixel_art": _is_pixel_art,
         "protocol_fields": _protocol_fields,
         "flat": _flat,

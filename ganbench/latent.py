@@ -31,6 +31,7 @@ Sampler = Callable[[int, torch.Generator], Tensor]
 F64 = NDArray[np.float64]
 _Z = 1.959963984540054  # the 97.5 % point of the normal distribution
 _CHECKED = 4  # codes whose pictures are looked at first
+_SMALL = 0.01  # steps up to this are too short for a picture to bend along them
 _INTERPOLATIONS = {"lerp": lerp, "slerp": slerp}
 
 
@@ -81,8 +82,9 @@ def perceptual_path_length(
         {"ppl": Score}, with the noise of the drawn paths as interval.
 
     Raises:
-        UsageError: an argument cannot be used.
-        BadInput: G gives no float pictures, rounded ones, or others each time.
+        UsageError: an argument cannot be used, or G does not take codes of that shape.
+        BadInput: G gives no float pictures, rounded ones, others each time or others than `value_range` says; or it
+            computes too coarsely for such small steps, as in half precision.
         Unavailable: the weights of the distance are nowhere to be had.
     """
     _require(n=(n, 2), batch_size=(batch_size, 1))
@@ -101,6 +103,10 @@ def perceptual_path_length(
     parts = []
     with still(G):
         pictures.check(first[:_CHECKED])
+        if epsilon <= _SMALL:
+            few = slice(_CHECKED)
+            at = t[few] if isinstance(t, Tensor) else t
+            pictures.check_steps(first[few], second[few], between(a[few], b[few], at + 2 * epsilon))
         for start in range(0, n, batch_size):
             progress("paths", start, n)
             rows = slice(start, start + batch_size)
@@ -214,9 +220,19 @@ def _sampler(z_dim: int | tuple[int, ...] | None, sample: Sampler | None) -> Sam
     if (z_dim is None) == (sample is None):
         raise UsageError("Give either z_dim=, the width of a code, or sample=, which draws (n, generator) codes.")
     if sample is not None:
-        return sample
+        return lambda n, stream: _codes(sample(n, stream), n)
     assert z_dim is not None
-    shape = (z_dim,) if isinstance(z_dim, int) else tuple(z_dim)
-    if not shape or any(not isinstance(side, int) or side < 1 for side in shape):
-        raise UsageError(f"z_dim must be the width or the shape of a code; found {z_dim!r}.")
+    shape = tuple(z_dim) if isinstance(z_dim, tuple | list) else (z_dim,)
+    if not shape or any(not isinstance(side, int) or isinstance(side, bool) or side < 1 for side in shape):
+        raise UsageError(
+            f"z_dim must be the width or the shape of a code, such as 128 or (128, 1, 1); found {z_dim!r}."
+        )
     return lambda n, stream: torch.randn(n, *shape, generator=stream, dtype=torch.float32)
+
+
+def _codes(found: object, n: int) -> Tensor:
+    """What `sample=` drew. Raises UsageError where it is no float tensor of n codes."""
+    if isinstance(found, Tensor) and found.dim() >= 2 and len(found) == n and found.is_floating_point():
+        return found
+    what = f"{found.dtype} of shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+    raise UsageError(f"sample= must give a float tensor ({n}, ...), a code in each row; found {what}.")

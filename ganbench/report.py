@@ -127,11 +127,11 @@ def text(result: Result) -> str:
 
 
 def notes(result: Result) -> list[str]:
-    """What must stand beside the table: the bias of a distance, what a perfect sampler reaches."""
+    """What must stand beside the table: the bias of a distance, what a perfect sampler reaches, how to read a value."""
     return [
         fmt.printable(f"{metric.label}: {note}")
         for key, metric in result.metrics.items()
-        for note in (fmt.bias_sentence(metric), fmt.perfect_sentence(key, metric))
+        for note in (fmt.bias_sentence(metric), fmt.perfect_sentence(key, metric), metric.reading)
         if note
     ]
 
@@ -178,7 +178,7 @@ def table_rows(result: Result) -> list[list[str]]:
             fmt.printable(metric.label),
             fmt.value_of(metric),
             fmt.interval_of(metric),
-            f"{fmt.ARROWS[metric.direction]} {metric.direction}",
+            fmt.better(metric),
             fmt.count(metric.n_fake),
             fmt.count(metric.n_real),
         ]

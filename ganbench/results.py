@@ -59,7 +59,13 @@ def _no_wider_than_rounding(interval: tuple[float, float]) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricResult:
-    """A score inside a report: the number with everything that is needed to read it."""
+    """A score inside a report: the number with everything that is needed to read it.
+
+    Attributes:
+        ideal: the best value, where neither end of the scale is: the nearer, the better.
+        unranked: why no value of it is better than another, where that is so, in spite of `direction`.
+        reading: how to read the value, in a sentence, where the number alone misleads.
+    """
 
     value: float | None
     label: str
@@ -73,6 +79,9 @@ class MetricResult:
     reason: str | None = None
     details: dict[str, float] = field(default_factory=dict)
     series: dict[str, list[float]] = field(default_factory=dict)
+    ideal: float | None = None
+    unranked: str | None = None
+    reading: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ _RANGES = {"0,1": (0.0, 1.0), "-1,1": (-1.0, 1.0), "0,255": (0.0, 255.0)}
 @click.option("--num", type=int, metavar="N", help="Use N samples, drawn with --seed.")
 @click.option("--seed", type=int, default=2020, show_default=True, help="Of every random choice.")
 @click.option("--labels", type=click.Path(path_type=Path), metavar="FILE", help="The classes of the samples: .csv, "
-              ".txt, .npy or .npz.")  # fmt: skip
+              ".txt, .npy or .npz. Default: those that travel with them, as in labels.csv.")  # fmt: skip
 @click.option("--ref-test", metavar="NAME:SPLIT|SOURCE", help="Real images that the model was not trained on; default: "
               "the test split of the reference's dataset.")  # fmt: skip
 @click.option("--value-range", type=click.Choice(list(_RANGES)), help="What float arrays hold.")
@@ -59,12 +59,12 @@ def eval_(samples: tuple[str, ...], reference: str, **given: Any) -> None:
     SAMPLES are scored one after the other; their JSON is a list.
     """
     from ganbench.cli.tables import print_report
-    from ganbench.evaluation.options import Options, is_all, metric_names
+    from ganbench.evaluation.options import Options, metric_names, unasked
     from ganbench.files import check_writable
 
     options = Options(
         metrics=metric_names(given["metrics"]),
-        everything=is_all(given["metrics"]),
+        unasked=unasked(given["metrics"]),
         labels=given["labels"],
         ref_test=given["ref_test"],
         protocol=given["protocol"],

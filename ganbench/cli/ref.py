@@ -90,7 +90,7 @@ def make(name: str, source: str, split: str | None, json_file: str | None, quiet
     from ganbench.evaluation.options import Options
     from ganbench.evaluation.protocols import chosen_protocol
     from ganbench.evaluation.run import make_reference
-    from ganbench.features.reference_names import auto_protocol
+    from ganbench.features.reference_names import auto_protocol, looks_like_path
 
     asked = named(name, split)
     given["value_range"] = _RANGES.get(given["value_range"])
@@ -103,7 +103,8 @@ def make(name: str, source: str, split: str | None, json_file: str | None, quiet
     with progress_bar(quiet=quiet) as progress:
         images = _images(source, options, progress)
         made = make_reference(images, asked.name, asked.split, options=options, progress=progress, warn=say)
-    keep(replace(made, info={**made.info, "made": "by hand"}), json_file)
+    place = {"path": str(Path(source).expanduser().absolute())} if looks_like_path(source) else {}
+    keep(replace(made, info={**made.info, "made": "by hand", **place}), json_file)
 
 
 def _silence(message: str) -> None:

@@ -1,18 +1,45 @@
 """What a reader should know before trusting the numbers: the warnings of a result."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from ganbench.evaluation.protocols import is_own
 from ganbench.features.extract import Extraction
 from ganbench.features.references import Reference
 from ganbench.protocol import Protocol
 
 
-def cautions(extraction: Extraction, reference: Reference, protocol: Protocol, *, d: int) -> list[str]:
-    """The warnings, most serious first. `d` is the width of the features."""
+@dataclass(frozen=True)
+class HeldOut:
+    """Real images that are said to be kept from the generator.
+
+    Attributes:
+        reference: what is known of them.
+        names: the metrics whose scores are by them.
+    """
+
+    reference: Reference
+    names: Sequence[str]
+
+
+def cautions(
+    extraction: Extraction, reference: Reference, protocol: Protocol, *, d: int, held_out: HeldOut | None = None
+) -> list[str]:
+    """The warnings, most serious first.
+
+    Args:
+        extraction: the pass over the samples.
+        reference: what they are compared with.
+        protocol: how images become features.
+        d: the width of the features; 0 where none of them is looked at.
+        held_out: what some scores are by.
+    """
     return [
         text
         for text in (
             _weights(protocol),
             _same(extraction, reference),
+            _not_held_out(extraction, reference, held_out),
             _few(extraction, d),
             _few_reals(reference, d),
             _lossy(extraction, reference),
@@ -41,6 +68,24 @@ def _same(extraction: Extraction, reference: Reference) -> str:
     if extraction.fingerprint != reference.info.get("source_fingerprint"):
         return ""
     return "The samples are the very images of the reference: the numbers show the floor, not a model."
+
+
+def _not_held_out(extraction: Extraction, reference: Reference, held_out: HeldOut | None) -> str:
+    if held_out is None:
+        return ""
+    images = held_out.reference.info.get("source_fingerprint")
+    if held_out.reference.fingerprint == reference.fingerprint or (
+        images is not None and images == reference.info.get("source_fingerprint")
+    ):
+        of = "reference"
+    elif images == extraction.fingerprint:
+        of = "samples"
+    else:
+        return ""
+    return (
+        f"The held-out images are the very images of the {of}: {', '.join(held_out.names)} need real images that "
+        "the model was not trained on, and say nothing here. Name some: --ref-test NAME:SPLIT|SOURCE"
+    )
 
 
 def _few(extraction: Extraction, d: int) -> str:

@@ -1,6 +1,7 @@
 """The name under which a stored score is found: everything beside the samples' features that decides it."""
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ganbench
+from ganbench.images.classes import labels_sha256
 from ganbench.metrics._base import Metric
 from ganbench.serialize import canonical_sha256
 
@@ -62,8 +64,7 @@ def score_key(
     metric: Metric,
     *,
     seed: int,
-    reference: str,
-    held_out: str | None,
+    real: Mapping[str, object] | None,
     labels: NDArray[np.int64] | None,
     classifier: str | None,
 ) -> str:
@@ -73,19 +74,16 @@ def score_key(
         name: of the metric.
         metric: with its parameters.
         seed: of the evaluation.
-        reference: fingerprint of the reference.
-        held_out: what the held-out images are, where the metric asks for them.
-        labels: the classes that the user gave for the samples.
+        real: what decides all that the metric is given of the reference, as `RealSide.identity` says it.
+        labels: the classes of the samples, where the metric asks for them and somebody says them.
         classifier: what decides the answers of the classifier of the reference's dataset.
     """
-    given = None if labels is None else hashlib.sha256(labels.astype("<i8").tobytes()).hexdigest()
     return canonical_sha256({
         "metric": name,
         "params": metric.params(),
         "seed": seed,
-        "reference": None if metric.needs_real == "nothing" else reference,
-        "held_out": held_out if metric.needs_held_out else None,
-        "labels": given if "fake" in metric.labels_of else None,
+        "real": real,
+        "labels": None if labels is None else labels_sha256(labels),
         "classifier": classifier if metric.head == "classes" or metric.predicts_labels else None,
         "code": code_sha256(SCORE_CODE),
     })[:32]  # fmt: skip

@@ -1,19 +1,18 @@
-"""The classes of samples from a file: `--labels`."""
+"""The classes of samples: from a file, `--labels`, or as they travel with the images."""
 
-import csv
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganbench.errors import BadInput
+from ganbench.evaluation.sides import Missing
 from ganbench.features.npz import open_npz
+from ganbench.images.classes import by_name, checked, is_header, rows_of, whole
 from ganbench.images.source import ImageSource
 
 Labels = NDArray[np.int64]
 _LARGEST = 1 << 28  # bytes of a file of labels
-_HEADER = ("name", "label")
 
 
 def read_labels(path: Path, source: ImageSource) -> Labels:
@@ -36,13 +35,19 @@ def read_labels(path: Path, source: ImageSource) -> Labels:
         raise BadInput(
             f"{path} cannot be read ({error.strerror}). Give a file with the classes of the samples."
         ) from error
-    if found.ndim != 1 or not np.issubdtype(found.dtype, np.integer):
-        raise BadInput(f"{path} holds {found.dtype} of shape {found.shape}; wanted whole numbers, one for each image.")
-    if len(found) != len(source):
-        raise BadInput(f"{path} has {len(found)} labels; {source.name} has {len(source)} images. Give one for each.")
-    if found.min() < 0:
-        raise BadInput(f"{path} holds the label {found.min()}; classes are numbered from 0.")
-    return found.astype(np.int64)
+    return checked(found, len(source), str(path), of=source.name)
+
+
+def classes_of(source: ImageSource, given: Labels | None, used: NDArray[np.int64]) -> Labels | None:
+    """The classes of the samples used: those `given`, or those that travel with them. None where nobody says them.
+
+    Raises Missing where those that travel with them cannot be read: metrics that need none are computed all the same.
+    """
+    try:
+        labels = source.labels if given is None else given
+    except BadInput as error:
+        raise Missing(f"The classes of the samples cannot be read: {error} Or give them: --labels FILE") from error
+    return None if labels is None else labels[used]
 
 
 def _read(path: Path, source: ImageSource) -> NDArray[np.integer]:
@@ -70,28 +75,10 @@ def _from_npz(path: Path, n: int) -> NDArray[np.integer]:
 
 
 def _from_text(path: Path, source: ImageSource) -> NDArray[np.integer]:
-    try:
-        rows = [row for row in csv.reader(path.read_text(encoding="utf-8").splitlines()) if row]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{path} is no text of labels ({error}).") from error
-    if rows and tuple(cell.strip().lower() for cell in rows[0]) == _HEADER:
-        return _by_name(rows[1:], path, source)
+    rows = list(rows_of(path.read_bytes(), str(path)))
+    if rows and is_header(rows[0]):
+        names = [item.name for item in source.items(range(len(source)))]
+        return by_name(rows[1:], names, str(path), of=source.name)
     if rows and rows[0] == ["label"]:
         rows = rows[1:]
-    return np.array([_whole(row[-1], path) for row in rows], dtype=np.int64)
-
-
-def _by_name(rows: Sequence[Sequence[str]], path: Path, source: ImageSource) -> Labels:
-    classes = {row[0]: _whole(row[-1], path) for row in rows}
-    names = [item.name for item in source.items(range(len(source)))]
-    missing = [name for name in names if name not in classes]
-    if missing:
-        raise BadInput(f"{path} does not name {missing[0]!r} ({len(missing)} such images of {source.name}).")
-    return np.array([classes[name] for name in names], dtype=np.int64)
-
-
-def _whole(text: str, path: Path) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise BadInput(f"{path} holds {text!r}; wanted whole numbers, one for each image.") from error
+    return np.array([whole(row[-1], str(path)) for row in rows], dtype=np.int64)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ganbench.evaluation.clock import Clock
 from ganbench.evaluation.options import Options
+from ganbench.evaluation.protocols import is_own
 from ganbench.features.classifier_files import classifier_identity
 from ganbench.progress import Progress, Warn
 from ganbench.protocol import Protocol
@@ -114,14 +115,23 @@ class Network:
         found = self.extractor(images)
         return {**found, **self.classifier(images)} if self.classifier else found
 
+    def check(self) -> None:
+        """Raises UsageError where device or back-end cannot be had: for evaluations that then run nothing on them."""
+        from ganbench.features.devices import choose
+        from ganbench.features.loading import choose_backend
+
+        device = choose(self.options.device)
+        if not is_own(self._asked):  # what runs these, their files decide
+            choose_backend(self.options.backend, device)
+
     def environment(self) -> dict[str, Any]:
-        """What runs it: versions, machine, device, back-end."""
+        """What runs it: versions, machine, device, back-end; "none" and the CPU where nothing has needed it."""
         import torch
 
         return {
             "versions": versions(),
             **machine(),
-            "device": self.extractor.device,
-            "backend": self.extractor.backend,
+            "device": self.extractor.device if self.loaded else "cpu",
+            "backend": self.extractor.backend if self.loaded else "none",
             "threads": torch.get_num_threads(),
         }

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DEFAULT_METRICS = ("fid", "kid", "inception_score", "precision_recall", "density_coverage")
 SEED = 2020
+_ALL = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class Options:
     """The options of `ganbench eval`, under the names they have there."""
 
     metrics: tuple[str, ...] = DEFAULT_METRICS
-    everything: bool = False  # --metrics all: without those that take training or the like
+    unasked: tuple[str, ...] = ()  # those that came with "all" alone: what takes training or the like is left out then
     labels: Path | None = None
     ref_test: str | Path | None = None
     protocol: "str | Path | Protocol | CustomNetwork" = "auto"
@@ -56,26 +57,39 @@ def _whole(name: str, value: int | None, least: int, wanted: str) -> None:
         raise UsageError(f"{name} is {value}; {wanted}.")
 
 
+def _split(asked: str | Sequence[str]) -> list[str]:
+    names = asked.split(",") if isinstance(asked, str) else list(asked)
+    return [name.strip() for name in names if name.strip()]
+
+
 def is_all(asked: str | Sequence[str] | None) -> bool:
-    """Whether every metric is asked for: "all"."""
-    return asked == "all" or (not isinstance(asked, str) and list(asked or ()) == ["all"])
+    """Whether every metric is asked for: "all" is among the names."""
+    return asked is not None and _ALL in _split(asked)
+
+
+def unasked(asked: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The metrics that "all" brings and that are not named beside it; none without "all"."""
+    if asked is None or not is_all(asked):
+        return ()
+    named = _split(asked)
+    return tuple(name for name in METRICS.names() if name not in named)
 
 
 def metric_names(asked: str | Sequence[str] | None) -> tuple[str, ...]:
     """The names of metrics from "all", a list with commas, or a sequence; None gives the default five.
 
-    "all" begins with these five.
+    "all" begins with these five. A metric that takes training is computed where it is named, beside "all" too.
 
     Raises UsageError for a name that is not there, with the nearest one.
     """
     if asked is None:
         return DEFAULT_METRICS
-    names = asked.split(",") if isinstance(asked, str) else list(asked)
-    names = [name.strip() for name in names if name.strip()]
-    if names == ["all"]:
+    names = _split(asked)
+    for name in names:
+        if name != _ALL:
+            METRICS.check(name)
+    if _ALL in names:
         return tuple(dict.fromkeys([*DEFAULT_METRICS, *METRICS.names()]))
-    if "all" in names:
-        raise UsageError("--metrics all stands alone: it is every metric. Leave the others away.")
     if not names:
         raise UsageError(f"No metric was named. There are: all, {', '.join(METRICS.names())}.")
-    return tuple(dict.fromkeys(METRICS.check(name) for name in names))
+    return tuple(dict.fromkeys(names))

@@ -3,14 +3,14 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganbench.errors import BadImage, CorruptFile, GanbenchError
 from ganbench.evaluation.clock import Clock
 from ganbench.evaluation.keys import FEATURE_CODE, code_sha256
 from ganbench.evaluation.network import Network
 from ganbench.evaluation.options import Options
-from ganbench.features.extract import Extraction, Extracts, RowKeeper, Wanted, extract
+from ganbench.features.extract import Extraction, Extracts, NoNetwork, RowKeeper, Wanted, extract
 from ganbench.features.store import FeatureStore
 from ganbench.features.store_entry import Stored
 from ganbench.features.store_writing import StoreFailed, Writer
@@ -24,10 +24,17 @@ _TOLD = 256  # items between two reports of progress
 
 @dataclass(frozen=True)
 class Keys:
-    """Names in the store: of the network's features of some images, and of their classes. None for what is not kept."""
+    """Names in the store of what is known of some images; None for what is not kept.
+
+    Attributes:
+        network: with the features of the network.
+        classifier: with the classes that the classifier finds.
+        images: without any: their facts, and the scores of metrics that need no network.
+    """
 
     network: str | None = None
     classifier: str | None = None
+    images: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class Passes:
         return Keys(
             canonical_sha256(shared | network),
             None if classifier is None else canonical_sha256(shared | {"classifier": classifier}),
+            canonical_sha256(shared | {"protocol": self.network.protocol.fingerprint, "network": "none"}),
         )
 
     def find(self, key: str | None) -> Stored | None:
@@ -95,6 +103,25 @@ class Passes:
         if network.classifier is not None:
             plan[keys.classifier] = network.classifier.heads
         return self._through(network, source, use, wanted, plan, stage)
+
+    def look(
+        self,
+        source: ImageSource,
+        use: Sequence[int],
+        wanted: Wanted,
+        *,
+        keys: "Keys",
+        stage: str,
+        classes: bool = False,
+    ) -> tuple[Extraction, list[Stored]]:
+        """A pass without the network: the images' facts, with their classes where these are asked for."""
+        classifier = self.network.classifier if classes else None
+        plan: dict[str | None, Mapping[str, int]] = {keys.images: {}}
+        if classifier is None:
+            return self._through(NoNetwork(), source, use, wanted, plan, stage)
+        plan[keys.classifier] = classifier.heads
+        wanted = replace(wanted, values=frozenset(classifier.heads))
+        return self._through(classifier, source, use, wanted, plan, stage)
 
     def classify(self, source: ImageSource, use: Sequence[int], *, keys: "Keys", seed: int) -> list[Stored]:
         """The classifier alone over images that have been through the network; what the store then has of it."""

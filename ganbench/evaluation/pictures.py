@@ -31,6 +31,7 @@ def gallery(
     images: ImageSource | None,
     head: str,
     seed: int,
+    nearest: Mapping[str, Sequence[float | None]] | None = None,
 ) -> Gallery:
     """The pictures of one evaluation. Where the reference's images are not at hand, only those of the samples.
 
@@ -41,15 +42,17 @@ def gallery(
         images: the samples, for pictures that the pass did not keep.
         head: the one whose features say what is near.
         seed: of the choice.
+        nearest: the pairs that the metric `nearest` lists, where it was computed.
     """
-    shown = _shown(extraction, images, seed)
+    shown, closest = _shown(extraction, images, seed), _closest(images, real, nearest or {})
     if real.images is None:
-        return Gallery(fake=[_picture(image) for image in shown], real=[], pairs=[])
+        return Gallery(fake=[_picture(image) for image in shown], closest=closest)
     positions = choose(real.shown_from(), seed=seed)
     return Gallery(
         fake=[_picture(image) for image in shown],
         real=[_picture(image) for image in real.images.images(positions)],
         pairs=_pairs(extraction, shown, real, heads.get(head), head),
+        closest=closest,
     )
 
 
@@ -75,6 +78,22 @@ def _pairs(extraction: Extraction, shown: Sequence[Image], real: Real, fake: Fea
         for image, position, d in zip(shown, wanted, distance, strict=True)
     ]
     return sorted(pairs, key=lambda pair: pair.distance)
+
+
+def _closest(images: ImageSource | None, real: Real, pairs: Mapping[str, Sequence[float | None]]) -> list[Pair]:
+    """The pictures of the pairs that the metric `nearest` lists; nothing where the samples are not at hand."""
+    if images is None or not pairs:
+        return []
+    fakes, reals = ([int(place or 0) for place in pairs[side]] for side in ("fake", "real"))
+    shown, found = _at(images, fakes), {} if real.images is None else _at(real.images, reals)
+    return [
+        Pair(fake=shown[fake], real=found.get(place, place), distance=float(distance or 0), ratio=ratio)
+        for fake, place, distance, ratio in zip(fakes, reals, pairs["distance"], pairs["ratio"], strict=True)
+    ]
+
+
+def _at(source: ImageSource, positions: Sequence[int]) -> dict[int, Picture]:
+    return {image.index: _picture(image) for image in source.images(sorted(set(positions)))}
 
 
 def _nearest(

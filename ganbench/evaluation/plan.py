@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.evaluation.options import Options
+from ganbench.evaluation.points import is_distribution, plan_points
 from ganbench.evaluation.real import find_real
-from ganbench.evaluation.run import positions
+from ganbench.evaluation.samples import positions
 from ganbench.features.devices import choose
 from ganbench.images.source import open_images
 from ganbench.metrics._registry import build
@@ -16,6 +17,8 @@ def plan(samples: str | Path, real: str | Path, *, options: Options) -> dict[str
 
     Raises UsageError as the evaluation itself would.
     """
+    if is_distribution(real):
+        return plan_points(samples, str(real), options=options)
     source = open_images(samples, value_range=options.value_range)
     found = find_real(real, options)
     return {

@@ -12,6 +12,7 @@ from ganbench.evaluation.clock import Clock
 from ganbench.evaluation.options import DEFAULT_METRICS, Options
 from ganbench.features.point_files import read_points
 from ganbench.features.stats import Features
+from ganbench.gallery import DRAWN, Gallery, Scatter
 from ganbench.metrics.mode_coverage import ModeCoverage
 from ganbench.mixtures import Mixture, get_mixture, mixture_names
 from ganbench.progress import Progress, silent
@@ -19,6 +20,20 @@ from ganbench.provenance import machine, versions
 from ganbench.results import MetricResult, ReferenceInfo, Result, SampleInfo, Score
 
 _METRIC = "mode_coverage"
+# What says nothing about points, and why. --offline, --no-cache and --device cpu hold of them by themselves.
+_IDLE = {
+    "protocol": "each mixture is its own protocol",
+    "allow_code": "no network runs over points",
+    "weights": "no network runs over points",
+    "allow_unverified_weights": "no network runs over points",
+    "device": "points are counted on the CPU",
+    "backend": "no network runs over points",
+    "batch_size": "no network runs over points",
+    "labels": "the mode of each point is the nearest one",
+    "ref_test": "a mixture is known by its formula",
+    "on_bad_image": "points are no images",
+    "value_range": "points are taken as they are",
+}
 Points = NDArray[np.floating]
 
 
@@ -40,10 +55,12 @@ def evaluate_points(
         progress: told of each stage.
 
     Raises:
-        UsageError: no such mixture, another metric, or fewer points than `num`.
+        UsageError: no such mixture, another metric, an option that says nothing about points, or fewer points than
+            `num`.
         BadInput: the file does not hold such points.
     """
     mixture, clock = get_mixture(name), Clock()
+    check_options(name, options)
     left_out = _check_metrics(options)
     with clock.stage("open"):
         points = read_points(Path(samples)) if isinstance(samples, str | Path) else samples
@@ -69,9 +86,75 @@ def evaluate_points(
     )
 
 
+def point_gallery(samples: str | Path | Points, name: str, *, options: Options) -> Gallery:
+    """The points over the centres of the modes, in two coordinates, for the report."""
+    mixture = get_mixture(name)
+    points = _drawn(read_points(Path(samples)) if isinstance(samples, str | Path) else samples, options)
+    mode, good = mixture.assign(points)
+    captured = np.zeros(mixture.modes, dtype=bool)
+    captured[mode[good]] = True
+    shown = np.linspace(0, len(points) - 1, min(len(points), DRAWN)).round().astype(np.intp)
+    plane, axes, words = _plane(mixture)
+    scatter = Scatter(
+        points=points[shown].astype(np.float64) @ plane,
+        good=good[shown],
+        centres=mixture.centres @ plane,
+        captured=captured,
+        axes=axes,
+        words=words,
+        total=len(points),
+    )
+    return Gallery(scatter=scatter)
+
+
+def _plane(mixture: Mixture) -> tuple[NDArray[np.float64], tuple[str, str], str]:
+    """The linear map from points to the two coordinates that are drawn, (d, 2), their names, and what they are.
+
+    Principal axes would not do for more than two: of centres that are equally far apart all are alike.
+    """
+    if mixture.d == 2:
+        return np.eye(2), ("first coordinate", "second coordinate"), ""
+    angle = 2 * np.pi * np.arange(mixture.modes) / mixture.modes
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    words = (
+        f"The {mixture.d:,} coordinates are brought to two by the linear map that lays the centres of the "
+        f"{mixture.modes} modes evenly on a circle, the first at the right."
+    )
+    return np.linalg.pinv(mixture.centres) @ circle, ("across the circle", "up the circle"), words
+
+
+def plan_points(samples: str | Path, name: str, *, options: Options) -> dict[str, Any]:
+    """What `evaluate_points` would do, without doing it. Raises as it would."""
+    mixture = get_mixture(name)
+    check_options(name, options)
+    left_out = _check_metrics(options)
+    points = read_points(Path(samples))
+    return {
+        "samples": {"source": str(samples), "points": len(points), "used": len(_drawn(points, options))},
+        "reference": f"the distribution {name!r}, known by its formula",
+        "protocol": _record(mixture),
+        "metrics": {_METRIC: ModeCoverage(distribution=name).params()},
+        "left_out": left_out,
+        "seed": options.seed,
+    }
+
+
+def check_options(name: str, options: Options) -> None:
+    """Raises UsageError where an option was given that cannot count for the points of a mixture."""
+    plain = Options()
+    given = [field for field in _IDLE if getattr(options, field) != getattr(plain, field)]
+    given = [field for field in given if (field, options.device) != ("device", "cpu")]
+    if given:
+        words = ", ".join(f"--{field.replace('_', '-')} ({_IDLE[field]})" for field in given)
+        raise UsageError(
+            f"{name} is a distribution of points, and what was given cannot count for these: {words}. Leave "
+            f"{'it' if len(given) == 1 else 'them'} away; or, for images, name a reference of images with --ref."
+        )
+
+
 def _check_metrics(options: Options) -> list[str]:
     """Raises UsageError where mode coverage is not among the metrics that were named; tells of the others."""
-    if options.metrics == DEFAULT_METRICS or options.everything:
+    if options.metrics == DEFAULT_METRICS or _METRIC in options.unasked:
         return []
     if _METRIC not in options.metrics:
         raise UsageError(

@@ -7,20 +7,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.errors import BadImage, CorruptFile, UsageError
+from ganbench.errors import BadImage, BadInput, CorruptFile, UsageError
 from ganbench.evaluation.network import Network
 from ganbench.evaluation.options import Options
 from ganbench.evaluation.passes import Passes
 from ganbench.evaluation.protocols import chosen_protocol, is_own
-from ganbench.evaluation.scoring import wanted_of_reals
+from ganbench.evaluation.scoring import reads_network, wanted_of_reals
 from ganbench.features.extract import Extraction, Wanted, extract
 from ganbench.features.factors import FactorCache
 from ganbench.features.foreign_stats import is_statistics, read_foreign, unnamed_protocol
 from ganbench.features.reference_making import Keep, Origin, build_reference, described, drawn
 from ganbench.features.reference_names import auto_protocol, check_name, looks_like_path
-from ganbench.features.reference_search import at_hand, check_protocol_of, recorded, resolve
+from ganbench.features.reference_search import at_hand, check_protocol_of, made_from, recorded, resolve
 from ganbench.features.references import Reference
 from ganbench.features.registries import EXTRACTORS
+from ganbench.images.derived import Subset
 from ganbench.images.source import ImageSource, open_images
 from ganbench.metrics._base import Metric
 from ganbench.metrics._neighbours import kth_distances
@@ -65,6 +66,8 @@ class Found:
         facts: gives the reference without its numbers where that takes no work; else None.
         how: in words, for `--dry-run`.
         dataset: the dataset that it is named after.
+        images: gives the images behind the statistics, where they are at hand.
+        classes: gives the class of each row of features, where they are known. Raises BadInput.
     """
 
     protocol: Protocol
@@ -72,6 +75,8 @@ class Found:
     facts: Callable[[Passes], Reference | None]
     how: str
     dataset: str | None = None
+    images: Callable[[Reference], ImageSource | None] = lambda _: None
+    classes: Callable[[Reference], NDArray[np.int64] | None] = lambda reference: reference.labels
 
 
 def find_real(real: ImageSource | str | Path, options: Options) -> Found:
@@ -119,7 +124,7 @@ def _named(spec: str, options: Options) -> Found:
         return recorded(asked, passes.network.protocol)
 
     how = f"the reference {spec!r}: shipped, stored, made or downloaded, in this order"
-    return Found(protocol, load, facts, how, dataset=asked.name)
+    return Found(protocol, load, facts, how, asked.name, lambda reference: at_hand(reference) or made_from(reference))
 
 
 def _statistics(path: Path, options: Options) -> Found:
@@ -158,6 +163,10 @@ def _images(source: ImageSource, options: Options) -> Found:
     def load(passes: Passes, metrics: Mapping[str, Metric]) -> Real:
         used = passes.network.protocol
         keys = passes.keys(source, everything)
+        if not reads_network(metrics):
+            wanted = Wanted(seed=options.seed)
+            extraction, _ = passes.look(source, everything, wanted, keys=keys, stage="reference")
+            return Real(without_numbers(passes, extraction), source.name, source if not extraction.skipped else None)
         stored = passes.find(keys.network)
         heads = stored.entry.heads if stored else passes.network.heads
         wanted = wanted_of_reals(metrics, used, heads, seed=options.seed)
@@ -169,24 +178,44 @@ def _images(source: ImageSource, options: Options) -> Found:
             extraction.features,
             protocol=used,
             keep=Keep(features=None),
-            labels=_labels(source, extraction),
         )
-        return Real(reference, source.name, source if not extraction.skipped else None)
+        reference = replace(reference, used=_passed_over(source, extraction))
+        return Real(reference, source.name, _behind(source, reference))
 
     def facts(passes: Passes) -> Reference | None:
-        stored = passes.find(passes.keys(source, everything).network)
+        keys = passes.keys(source, everything)
+        stored = passes.find(keys.network) or passes.find(keys.images)
         try:
             known = stored.extraction(frozenset(), seed=options.seed) if stored else None
         except CorruptFile:
             known = None  # told when its features are read
-        if known is None:
-            return None
+        return None if known is None else without_numbers(passes, known)
+
+    def without_numbers(passes: Passes, known: Extraction) -> Reference:
         used, n = passes.network.protocol, known.n
         origin = _origin(source, source.name, None, known, options)
         fingerprint, info = described(origin, n, protocol=used, keep=Keep(features=None), chosen=None)
-        return Reference(source.name, None, n, used.fingerprint, {}, fingerprint, info=info)
+        left = _passed_over(source, known)
+        return Reference(source.name, None, n, used.fingerprint, {}, fingerprint, info=info, used=left)
 
-    return Found(protocol, load, facts, f"the {len(source)} images of {source.name}")
+    return Found(
+        protocol,
+        load,
+        facts,
+        f"the {len(source)} images of {source.name}",
+        images=lambda reference: _behind(source, reference),
+        classes=lambda reference: _behind(source, reference).labels,
+    )
+
+
+def _passed_over(source: ImageSource, extraction: Extraction) -> NDArray[np.int64] | None:
+    """Which images of a source are left, where some could not be read."""
+    return None if extraction.n == len(source) else extraction.used
+
+
+def _behind(source: ImageSource, reference: Reference) -> ImageSource:
+    """The very images of a reference that is given as a source."""
+    return source if reference.used is None else Subset(source, reference.used, source.name)
 
 
 def build_from(
@@ -225,7 +254,7 @@ def build_from(
         protocol=protocol,
         keep=keep,
         indices=rows,
-        labels=_labels(source, extraction),
+        labels=_labels(source, extraction, warn),
         neighbours=kth_distances,
     )
 
@@ -247,8 +276,13 @@ def _pass(
     )
 
 
-def _labels(source: ImageSource, extraction: Extraction) -> NDArray[np.int64] | None:
-    return None if source.labels is None else source.labels[extraction.used]
+def _labels(source: ImageSource, extraction: Extraction, warn: Warn) -> NDArray[np.int64] | None:
+    try:
+        labels = source.labels
+    except BadInput as error:  # a reference without classes is good for all metrics but a few
+        warn(f"The reference {source.name} is made without classes. {error}")
+        return None
+    return None if labels is None else labels[extraction.used]
 
 
 def _origin(source: ImageSource, name: str, split: str | None, extraction: Extraction, options: Options) -> Origin:

@@ -7,15 +7,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.errors import GanbenchError
+from ganbench.errors import BadInput, GanbenchError
 from ganbench.evaluation.passes import Passes
 from ganbench.evaluation.real import Found, Real, find_real
 from ganbench.evaluation.sides import Missing, head_of, predicted
-from ganbench.features.reference_search import at_hand
 from ganbench.features.references import Reference
 from ganbench.features.source_images import SourceImages
 from ganbench.features.stats import Features
+from ganbench.images.classes import labels_sha256
 from ganbench.images.datasets._base import DATASETS
+from ganbench.images.source import ImageSource
 from ganbench.metrics._base import Metric
 from ganbench.protocol import Protocol
 
@@ -30,10 +31,14 @@ class RealSide:
         label: how the user named it.
         passes: what makes its numbers where they must be made.
         metrics: those that it is to serve.
+        option: the one that names it, for messages.
     """
 
-    def __init__(self, found: Found, label: str, passes: Passes, metrics: Mapping[str, Metric]) -> None:
+    def __init__(
+        self, found: Found, label: str, passes: Passes, metrics: Mapping[str, Metric], *, option: str = "--ref"
+    ) -> None:
         self._found, self.label, self._passes, self._metrics = found, label, passes, metrics
+        self._option = option
         self._made: dict[str, Features] = {}
 
     @cached_property
@@ -73,25 +78,72 @@ class RealSide:
     def _prior(self) -> Features | None:
         """The shares of the classes, as moments of one-hot labels, where they are known."""
         classifier = self._passes.network.classifier
-        return Features(moments=classifier.moments) if classifier else None
+        return Features(moments=classifier.moments, sure=classifier.sure) if classifier else None
 
     def _own(self, name: str, metric: Metric, protocol: Protocol, predicts: bool) -> Features:
         if metric.head == "images":
             return self._of_images(name, metric)
         head = head_of(metric, protocol)
         base = self._of_head(name, metric, head)
-        return base.with_(labels=self._labels(name, predicts)) if "real" in metric.labels_of else base
+        return base.with_(labels=self._labels(name, metric, predicts)) if "real" in metric.labels_of else base
 
     def _of_images(self, name: str, metric: Metric) -> Features:
-        images = at_hand(self.facts)
-        if images is None:
+        images = self._at_hand(name)
+        labels = self._known_classes(name, metric) if "real" in metric.labels_of else None
+        return Features(images=SourceImages(images), labels=labels)
+
+    def _at_hand(self, name: str) -> ImageSource:
+        if self._images is None:
             raise Missing(
-                f"{name} looks at the images of the reference, and those of {self.label!r} are not at hand. Name a "
-                "dataset that is on this machine: ganbench data list"
+                f"{name} looks at the images of the reference, and those of {self.label!r} are not at hand"
+                f"{self._was_made_from()}. Give the images themselves: {self._option} SOURCE, or a dataset that is on "
+                "this machine: ganbench data list"
             )
-        if "real" in metric.labels_of and images.labels is None:
+        return self._images
+
+    @cached_property
+    def _images(self) -> ImageSource | None:
+        return self._found.images(self.facts)
+
+    def _was_made_from(self) -> str:
+        info = self.facts.info
+        return f" (it was made from {info.get('source')})" if info.get("made") == "by hand" else ""
+
+    def _known_classes(self, name: str, metric: Metric) -> Labels:
+        """The class of each image or row that the metric is given."""
+        labels = self._classes(name, metric, self.real.reference)
+        if labels is None:
             raise Missing(f"{name} needs the classes of the reference, and {self.label!r} has none")
-        return Features(images=SourceImages(images), labels=images.labels)
+        return labels
+
+    def _classes(self, name: str, metric: Metric, reference: Reference) -> Labels | None:
+        """What is known of the classes, by the images where those are looked at. Raises Missing."""
+        images = self._at_hand(name) if metric.head == "images" else None
+        try:
+            return self._found.classes(reference) if images is None else images.labels
+        except BadInput as error:
+            raise Missing(
+                f"{name} needs the classes of the reference, and those of {self.label!r} cannot be read: {error}"
+            ) from error
+
+    def identity(self, name: str, metric: Metric) -> dict[str, object] | None:
+        """What decides all that `of` gives, for the names of stored scores. Raises as `of` does."""
+        if metric.needs_real == "nothing":
+            return None
+        mine = self._identity(name, metric)
+        return mine | {"held_out": self.held_out(name)._identity(name, metric)} if metric.needs_held_out else mine
+
+    def _identity(self, name: str, metric: Metric) -> dict[str, object]:
+        return {"reference": self.facts.fingerprint, "classes": self._classes_sha256(name, metric)}
+
+    def _classes_sha256(self, name: str, metric: Metric) -> str | None:
+        if "real" not in metric.labels_of:
+            return None
+        stated = self.facts.info.get("labels_sha256")  # of the rows that are kept; it saves reading them
+        if metric.head != "images" and stated is not None:
+            return str(stated)
+        labels = self._classes(name, metric, self.facts)
+        return None if labels is None else labels_sha256(labels)
 
     def _of_head(self, name: str, metric: Metric, head: str) -> Features:
         reference = self.real.reference
@@ -106,7 +158,7 @@ class RealSide:
             self._made[head] = features.with_(positions=reference.indices)
         return self._made[head]
 
-    def _labels(self, name: str, predicts: bool) -> Labels:
+    def _labels(self, name: str, metric: Metric, predicts: bool) -> Labels:
         reference = self.real.reference
         classes = reference.heads.get("classes")
         if predicts and classes is not None and classes.values is not None:
@@ -114,9 +166,7 @@ class RealSide:
         if predicts:  # classes that were found and classes that are true do not compare
             raise Missing(f"{name} needs the classes of the samples: {self.label!r} keeps none found as theirs would "
                           "be. Give them: --labels FILE")  # fmt: skip
-        if reference.labels is None:
-            raise Missing(f"{name} needs the classes of the reference, and {self.label!r} has none")
-        return reference.labels
+        return self._known_classes(name, metric)
 
     def held_out(self, name: str) -> "RealSide":
         """Real images that the generator was not trained on: `--ref-test`, or the dataset's own test split.
@@ -145,7 +195,7 @@ class RealSide:
         if spec is None:
             return None
         found = find_real(spec, replace(options, protocol=self._passes.network.protocol))
-        return RealSide(found, str(spec), self._passes, self._metrics)
+        return RealSide(found, str(spec), self._passes, self._metrics, option="--ref-test")
 
     def _test_split(self) -> str | None:
         name, split = self.facts.name, self.facts.split

@@ -1,104 +1,29 @@
 """One evaluation: the samples through the network once, the reference resolved, every metric scored."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ganbench.errors import CorruptFile, UsageError
-from ganbench.evaluation.cautions import cautions
+from ganbench.errors import UsageError
 from ganbench.evaluation.clock import Clock
+from ganbench.evaluation.engine import Engine
+from ganbench.evaluation.finish import Outcome, finish
 from ganbench.evaluation.heads import Heads
-from ganbench.evaluation.keys import score_key
-from ganbench.evaluation.labels import read_labels
 from ganbench.evaluation.network import Network
 from ganbench.evaluation.options import Options
-from ganbench.evaluation.passes import Keys, Passes
-from ganbench.evaluation.pictures import choose, gallery
-from ganbench.evaluation.points import evaluate_points, is_distribution
+from ganbench.evaluation.passes import Passes
+from ganbench.evaluation.points import check_options, evaluate_points, is_distribution, point_gallery
 from ganbench.evaluation.protocols import chosen_protocol
 from ganbench.evaluation.real import build_from, find_real
 from ganbench.evaluation.real_side import RealSide
-from ganbench.evaluation.scoring import absent, compute, wanted_of_fakes
-from ganbench.evaluation.sides import FakeSide, Missing, check_possible
-from ganbench.features.extract import Extraction
+from ganbench.evaluation.samples import Opened, open_samples, pass_samples
 from ganbench.features.reference_names import DEFAULT_PROTOCOL
 from ganbench.features.references import Reference
-from ganbench.features.source_images import SourceImages
 from ganbench.features.store import FeatureStore
-from ganbench.features.store_entry import CorruptEntry, Stored
-from ganbench.gallery import Gallery
-from ganbench.images.source import ImageSource, open_images
-from ganbench.metrics._base import Metric
+from ganbench.features.store_entry import CorruptEntry
+from ganbench.images.source import ImageSource
 from ganbench.metrics._registry import build
 from ganbench.progress import Progress, Warn, silent, unheard
-from ganbench.results import MetricResult, ReferenceInfo, Result, SampleInfo
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A result, and what gives the pictures to look at beside it."""
-
-    result: Result
-    gallery: Callable[[], Gallery]
-
-
-@dataclass(frozen=True)
-class Engine:
-    """What evaluations share: the options, the network, the reference, the metrics."""
-
-    options: Options
-    passes: Passes
-    metrics: dict[str, Metric]
-    real: RealSide
-    progress: Progress
-    warn: Warn
-
-    @property
-    def clock(self) -> Clock:
-        """Seconds by stage."""
-        return self.passes.clock
-
-    @property
-    def network(self) -> Network:
-        """The network."""
-        return self.passes.network
-
-
-@dataclass(frozen=True, kw_only=True)
-class Samples:
-    """The samples of one evaluation after their pass.
-
-    Attributes:
-        name: as the user named them.
-        extraction: what the pass tells.
-        heads: their features.
-        environment: what ran the network over them.
-        images: where they can be read again.
-        labels: their classes as the user gave them, one for each image used.
-        stored: what the store has of them.
-    """
-
-    name: str
-    extraction: Extraction
-    heads: Mapping[str, Any]
-    environment: Mapping[str, Any]
-    images: ImageSource | None = None
-    labels: NDArray[np.int64] | None = None
-    stored: Stored | None = None
-
-
-def positions(source: ImageSource, options: Options) -> Sequence[int]:
-    """The positions to use: all, or `--num` of them drawn without replacement with the seed, ascending."""
-    if options.num is None:
-        return range(len(source))
-    if options.num > len(source):
-        raise UsageError(f"--num asks for {options.num} images; {source.name} has {len(source)}.")
-    drawn = np.random.default_rng([options.seed, len(source)]).choice(len(source), options.num, replace=False)
-    return [int(i) for i in np.sort(drawn)]
 
 
 def evaluate(
@@ -132,7 +57,7 @@ def evaluate(
         return
     clock = Clock()
     with clock.stage("open"):
-        opened = [_opened(fake, options) for fake in fakes]
+        opened = [open_samples(fake, options) for fake in fakes]
     engine = prepare(real, options=options, progress=progress, warn=warn, clock=clock)
     start = dict(clock.seconds)
     for each in opened:
@@ -144,16 +69,17 @@ def _points(
     fakes: Sequence[ImageSource | str | Path], name: str, options: Options, progress: Progress
 ) -> Iterator[Outcome]:
     """Samples that are points, against a distribution that is known by its formula."""
+    check_options(name, options)
     for fake in fakes:
         if isinstance(fake, ImageSource):
             raise UsageError(f"{name} is a distribution of points, and {fake.name} holds images. Give an (n, d) array.")
         result = evaluate_points(fake, name, options=options, progress=progress)
-        yield Outcome(result, lambda: Gallery(fake=[], real=[], pairs=[]))
+        yield Outcome(result, partial(point_gallery, fake, name, options=options))
 
 
-def _one(engine: Engine, opened: "_Opened") -> Outcome:
+def _one(engine: Engine, opened: Opened) -> Outcome:
     """One evaluation. Stored features of the samples that turn out to be damaged are made again, and only those."""
-    samples = _samples(engine, *opened)
+    samples = pass_samples(engine, *opened)
     try:
         return finish(engine, samples)
     except CorruptEntry as error:  # any other corrupted file is not the samples': it says itself what to do
@@ -161,30 +87,7 @@ def _one(engine: Engine, opened: "_Opened") -> Outcome:
             raise
         assert engine.passes.store is not None
         engine.passes.store.drop(error.folder, str(error))
-    return finish(engine, _samples(engine, *opened))
-
-
-_Opened = tuple[ImageSource, Sequence[int], NDArray[np.int64] | None]
-
-
-def _opened(fake: ImageSource | str | Path, options: Options) -> _Opened:
-    """A source, the positions in it to use, and all its classes; its first image having been seen to decode."""
-    if not isinstance(fake, ImageSource | str | Path):
-        raise UsageError(
-            f"fake is a {type(fake).__name__}; wanted a path or an opened source. Images in memory go to "
-            "ganbench.Evaluator, features to ganbench.score."
-        )
-    source = fake if isinstance(fake, ImageSource) else open_images(fake, value_range=options.value_range)
-    use = positions(source, options)
-    _look_at_first(source, use, options)
-    return source, use, read_labels(options.labels, source) if options.labels else source.labels
-
-
-def _look_at_first(source: ImageSource, use: Sequence[int], options: Options) -> None:
-    """Decodes one image, so that a wrong value range or kind of file shows before a network is loaded."""
-    if options.on_bad_image == "error":
-        for _ in source.images(list(use[:1])):
-            pass
+    return finish(engine, pass_samples(engine, *opened))
 
 
 def prepare(
@@ -202,175 +105,6 @@ def prepare(
 def label_of(real: ImageSource | str | Path) -> str:
     """How a message names the reference."""
     return real.name if isinstance(real, ImageSource) else str(real)
-
-
-def _samples(engine: Engine, source: ImageSource, use: Sequence[int], labels: NDArray[np.int64] | None) -> Samples:
-    """The samples through the network, or out of the store."""
-    passes, seed = engine.passes, engine.options.seed
-    with engine.clock.stage("reading"):
-        keys = passes.keys(source, use)
-        stored = passes.find(keys.network)
-    with engine.clock.stage("samples"):
-        extraction = None if stored is None else _remembered(engine, stored)
-        if extraction is None or stored is None:
-            network, metrics = passes.network, open_ones(engine)
-            wanted = wanted_of_fakes(metrics, network.protocol, network.heads, seed=seed)
-            _ = engine.real.facts  # a reference that cannot be had is said before the pass, not after it
-            wanted = replace(wanted, pictures=frozenset(choose(use, seed=seed)))
-            extraction, found = passes.run(source, use, wanted, keys=keys, stage="samples")
-        else:
-            found = [stored, *_classes(engine, source, use, keys)]
-    main = next((each for each in found if each.folder.name == keys.network), None)
-    return Samples(
-        name=source.name,
-        extraction=extraction,
-        heads=Heads(extraction, found, seed=seed),
-        environment=main.entry.environment if main else passes.network.environment(),
-        images=source,
-        labels=None if labels is None else labels[extraction.used],
-        stored=main,
-    )
-
-
-def _classes(engine: Engine, source: ImageSource, use: Sequence[int], keys: Keys) -> list[Stored]:
-    """The classes of samples whose features are stored: out of the store, or found now where a metric asks for them."""
-    known = engine.passes.find(keys.classifier)
-    if known is not None:
-        return [known]
-    asked = any(metric.head == "classes" or metric.predicts_labels for metric in open_ones(engine).values())
-    if keys.classifier is None or not asked:
-        return []
-    return engine.passes.classify(source, use, keys=keys, seed=engine.options.seed)
-
-
-def _remembered(engine: Engine, stored: Stored) -> Extraction | None:
-    """The pass as it was, its features to be read when they are asked for; None where it is damaged."""
-    try:
-        return stored.extraction(frozenset(), seed=engine.options.seed)
-    except CorruptFile as error:
-        assert engine.passes.store is not None
-        engine.passes.store.drop(stored.folder, str(error))
-        return None
-
-
-def open_ones(engine: Engine) -> dict[str, Metric]:
-    """The metrics that are to be computed: under "all", those without costs."""
-    return {n: m for n, m in engine.metrics.items() if not (m.costs and engine.options.everything)}
-
-
-def finish(engine: Engine, samples: Samples) -> Outcome:
-    """Scores samples and puts the result together."""
-    with engine.clock.stage("metrics"):
-        scores = _all_scores(engine, samples)
-    _check_some(scores)
-    reference, extraction, protocol = engine.real.facts, samples.extraction, engine.network.protocol
-    result = Result(
-        protocol=protocol.record(),
-        samples=SampleInfo(
-            source=samples.name,
-            fingerprint=extraction.fingerprint,
-            n=extraction.n,
-            skipped=len(extraction.skipped),
-            notes=[*_conversions(extraction), *_predictions(engine, samples)],
-        ),
-        reference=ReferenceInfo(
-            name=reference.name, split=reference.split, fingerprint=reference.fingerprint, n=reference.n
-        ),
-        metrics=scores,
-        warnings=cautions(extraction, reference, protocol, d=_width(engine, samples)),
-        timings=dict(engine.clock.seconds),
-        environment={**samples.environment, "seed": engine.options.seed},
-        command=engine.options.command,
-    )
-    return Outcome(result, lambda: _gallery(engine, samples))
-
-
-def _conversions(extraction: Extraction) -> list[str]:
-    return [f"{text} ({count} images)" for text, count in sorted(extraction.notes.items())]
-
-
-def _predictions(engine: Engine, samples: Samples) -> list[str]:
-    """Whose classes they are, where a metric took those that a classifier finds."""
-    names = [name for name, metric in open_ones(engine).items() if metric.predicts_labels]
-    if samples.labels is not None or not names or "classes" not in samples.heads:
-        return []
-    return [f"classes for {', '.join(names)}: those that the classifier of {engine.real.facts.name} finds"]
-
-
-def _all_scores(engine: Engine, samples: Samples) -> dict[str, MetricResult]:
-    side = FakeSide(
-        n=samples.extraction.n,
-        heads=samples.heads,
-        images=SourceImages(samples.images, samples.extraction.used) if samples.images else None,
-        labels=samples.labels,
-        positions=samples.extraction.used,
-    )
-    found: dict[str, MetricResult] = {}
-    for done, name in enumerate(engine.metrics):
-        engine.progress("metrics", done, len(engine.metrics))
-        with engine.clock.stage(f"metric {name}"):
-            found |= _scored(engine, samples, side, name)
-    engine.progress("metrics", len(engine.metrics), len(engine.metrics))
-    return found
-
-
-def _scored(engine: Engine, samples: Samples, side: FakeSide, name: str) -> dict[str, MetricResult]:
-    """The results of one metric: out of the store, or computed and kept there. Where it cannot be, the reason."""
-    metric, protocol = engine.metrics[name], engine.network.protocol
-    try:
-        check_possible(name, metric, protocol, samples.heads)
-        if metric.costs and engine.options.everything:
-            raise Missing(f"{name} takes {metric.costs}, so it is computed where it is named: --metrics {name}")
-        key = _key(engine, samples, name)
-        # The classes of images given as reference are in no fingerprint of theirs.
-        unnamed = "real" in metric.labels_of and engine.real.facts.split is None
-        stored = None if unnamed else samples.stored
-        known = stored.score(key) if stored else None
-        if known is not None:
-            return known
-        real = engine.real.of(name, metric, protocol, predicts=side.predicts)
-        found = compute(name, metric, fake=side.of(name, metric, protocol), real=real, protocol=protocol)
-    except Missing as missing:
-        return absent(metric, str(missing), protocol=protocol, n_fake=side.n)
-    if stored is not None and all(each.value is not None for each in found.values()):
-        stored.keep_score(key, found)
-    return found
-
-
-def _key(engine: Engine, samples: Samples, name: str) -> str:
-    metric = engine.metrics[name]
-    return score_key(
-        name,
-        metric,
-        seed=engine.options.seed,
-        reference=engine.real.facts.fingerprint,
-        held_out=engine.real.held_out(name).facts.fingerprint if metric.needs_held_out else None,
-        labels=samples.labels,
-        classifier=engine.network.classifier_identity,
-    )
-
-
-def _gallery(engine: Engine, samples: Samples) -> Gallery:
-    return gallery(
-        samples.extraction,
-        samples.heads,
-        engine.real.real,
-        images=samples.images,
-        head=engine.network.protocol.head,
-        seed=engine.options.seed,
-    )
-
-
-def _width(engine: Engine, samples: Samples) -> int:
-    head = engine.network.protocol.head
-    return samples.stored.entry.heads[head] if samples.stored else engine.network.heads[head]
-
-
-def _check_some(scores: dict[str, MetricResult]) -> None:
-    """Raises UsageError with the first reason where nothing at all could be computed."""
-    if all(score.value is None for score in scores.values()):
-        reasons = dict.fromkeys(score.reason or "" for score in scores.values())
-        raise UsageError("None of the metrics could be computed. " + " ".join(reasons))
 
 
 def make_reference(

@@ -2,12 +2,26 @@
 
 from collections.abc import Mapping
 
+from ganbench import formatting as fmt
 from ganbench.evaluation.sides import Missing, check_possible, head_of
 from ganbench.features.extract import Wanted
 from ganbench.features.stats import Features
-from ganbench.metrics._base import Metric, Need, TooFewImages
+from ganbench.metrics._base import Metric, Need, SlowMetric, TooFewImages
+from ganbench.progress import Progress, silent
 from ganbench.protocol import Protocol
 from ganbench.results import MetricResult, Score
+
+_WITHOUT_NETWORK = ("images", "classes", "steps")  # what is read of others than the protocol's network
+
+
+def reads_network(metrics: Mapping[str, Metric]) -> bool:
+    """Whether any of them reads what the protocol's network makes of images."""
+    return any(metric.head not in _WITHOUT_NETWORK for metric in metrics.values())
+
+
+def reads_classes(metrics: Mapping[str, Metric]) -> bool:
+    """Whether any of them reads, or would take, the classes that a classifier finds."""
+    return any(metric.head == "classes" or metric.predicts_labels for metric in metrics.values())
 
 
 def wanted_of_fakes(
@@ -48,11 +62,27 @@ def _wanted(needs: Mapping[str, Need], metrics: Mapping[str, Metric], protocol: 
 
 
 def compute(
-    name: str, metric: Metric, *, fake: Features, real: Features | None, protocol: Protocol
+    name: str,
+    metric: Metric,
+    *,
+    fake: Features,
+    real: Features | None,
+    protocol: Protocol,
+    progress: Progress = silent,
 ) -> dict[str, MetricResult]:
-    """The results of one metric by key. Where there are too few images, its values are None with a reason."""
+    """The results of one metric by key. Where there are too few images, its values are None with a reason.
+
+    `progress` is told of what takes long, with the metric's name before the stage.
+    """
+
+    def named(stage: str, done: int, total: int | None) -> None:
+        progress(f"{name}: {stage}", done, total)
+
     try:
-        scores = metric.compute(fake=fake, real=real)
+        if isinstance(metric, SlowMetric):
+            scores = metric.compute(fake=fake, real=real, progress=named)
+        else:
+            scores = metric.compute(fake=fake, real=real)
     except TooFewImages as error:  # other metrics may do with fewer
         scores = dict.fromkeys(metric.keys, Score(None, reason=f"{name}: {error}"))
     n_real = _number(metric, real)
@@ -93,4 +123,15 @@ def result_of(
         reason=score.reason,
         details=dict(score.details),
         series={name: list(column) for name, column in score.series.items()},
+        ideal=metric.ideals.get(key),
+        unranked=metric.unranked.get(key),
+        reading=_reading(key, score, metric),
     )
+
+
+def _reading(key: str, score: Score, metric: Metric) -> str | None:
+    """How to read a value, with the details that tell; None where the number says it."""
+    text = metric.readings.get(key)
+    if text is None or score.value is None:
+        return None
+    return text.format_map({name: fmt.number(value) for name, value in score.details.items()})

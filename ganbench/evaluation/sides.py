@@ -1,6 +1,6 @@
 """What a metric is given of each side, or the reason why it cannot be had and what would enable it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,6 +50,11 @@ def check_possible(name: str, metric: Metric, protocol: Protocol, heads: Mapping
     )
 
 
+def unlabelled() -> Labels | None:
+    """The classes of images of which nobody says any."""
+    return None
+
+
 @dataclass(frozen=True, eq=False)
 class FakeSide:
     """The samples.
@@ -58,14 +63,14 @@ class FakeSide:
         n: how many there are.
         heads: features by head.
         images: the images, where they can be read again.
-        labels: their classes as the user gave them.
+        classes: gives their classes where somebody says them, else None. Raises Missing.
         positions: where in its source each image stands.
     """
 
     n: int
     heads: Mapping[str, Features]
     images: ImageSet | None = None
-    labels: Labels | None = None
+    classes: Callable[[], Labels | None] = unlabelled
     positions: NDArray[np.int64] | None = None
     _made: dict[str, Features] = field(default_factory=dict)
 
@@ -86,12 +91,13 @@ class FakeSide:
 
     @property
     def predicts(self) -> bool:
-        """Whether the classes are a classifier's."""
-        return self.labels is None
+        """Whether the classes are a classifier's. Raises Missing."""
+        return self.classes() is None
 
     def _labels(self, name: str, metric: Metric) -> Labels:
-        if self.labels is not None:
-            return self.labels
+        labels = self.classes()
+        if labels is not None:
+            return labels
         classes = self.heads.get("classes")
         if metric.predicts_labels and classes is not None:
             return predicted(classes)

@@ -92,6 +92,15 @@ class Classifier:
         return self.protocol.fingerprint
 
     @property
+    def sure(self) -> dict[float, float]:
+        """By probability, the share of held-out real images whose class is found more probable than that."""
+        return self._shares("share_surer_than_")
+
+    def _shares(self, begin: str) -> dict[float, float]:
+        tested = self.record.get("test", {})
+        return {float(key.removeprefix(begin)): float(tested[key]) for key in tested if key.startswith(begin)}
+
+    @property
     def moments(self) -> Moments:
         """Moments of the one-hot classes of the train split: the mean is the prior."""
         p, n = self.prior, self.n_real
@@ -130,6 +139,11 @@ class Stacked(Classifier):
         super().__init__(name, base.network, record, base.protocol.weights_sha256)
         self.protocol = input_protocol(name, base.protocol.weights_sha256, SIDE + 2 * BORDER)
         self._preprocess = Preprocess(self.protocol)
+
+    @property
+    def sure(self) -> dict[float, float]:
+        """Of triples of held-out real images."""
+        return self._shares("share_of_triples_surer_than_")
 
     def _logits(self, x: Tensor) -> Tensor:
         inner = x[:, :, BORDER:-BORDER, BORDER:-BORDER].reshape(-1, 1, SIDE, SIDE)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import islice
+from types import MappingProxyType
 from typing import Protocol as Interface
 
 import numpy as np
@@ -33,6 +34,16 @@ class Extracts(Interface):
     def __call__(self, images: Sequence[NDArray[np.uint8]]) -> Mapping[str, NDArray[np.float32]]:
         """uint8 RGB images (3, h, w), sizes mixed, to float32 (n, width) for each head."""
         ...
+
+
+class NoNetwork(Extracts):
+    """For passes that only look at the images: their fingerprint, what is equal, what had to be converted."""
+
+    heads: Mapping[str, int] = MappingProxyType({})
+
+    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> Mapping[str, NDArray[np.float32]]:  # noqa: ARG002
+        """Nothing."""
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,8 @@ from ganbench.features.perceptual import Distance
 Generator = Callable[[Tensor], Tensor]
 _RANGES = ((-1, 1), (0, 1), (0, 255))
 _NEAR = 1e-3  # of 255: closer to whole numbers than this, pictures have been rounded
+_BEYOND, _SHARE = 0.1, 0.1  # so much of the span beyond its ends, in so many pixels: another range than was named
+_BENT, _ROUGH = 0.5, 2e-5  # second differences of small steps: as a part of the first ones, and of the span
 
 
 @contextmanager
@@ -75,24 +77,61 @@ class Pictures:
     def check(self, z: Tensor) -> None:
         """Looks at G's pictures of a few codes.
 
-        Raises BadInput where they are no float pictures, lie outside the range, are rounded to 8 bits, or are others
-        the second time.
+        Raises UsageError where G fails on codes of this shape, BadInput where its pictures are no floats, lie outside
+        the range, are rounded to 8 bits, or are others the second time.
         """
-        raw, again = self._raw(z), self._raw(z)
+        raw, again = self._first(z), self._raw(z)
         low, high = self.value_range
         span = high - low
         if not torch.isfinite(raw).all():
             raise BadInput("G gives NaN or infinite pixels.")
-        if float(((raw < low - 0.01 * span) | (raw > high + 0.01 * span)).float().mean()) > 0.5:
-            raise BadInput(
-                f"G's pixels run from {float(raw.min()):.4g} to {float(raw.max()):.4g}, most of them outside "
-                f"{low:g}..{high:g}. Name their range: value_range=(-1, 1), (0, 1) or (0, 255)."
-            )
+        self._check_range(raw)
         if float((raw - again).abs().max()) > 1e-6 * span:
             raise BadInput("G gives other pictures for the same codes. Fix its noise: z alone must decide.")
         levels = (raw.double() - low) / span * 255
         if float((levels - levels.round()).abs().max()) < _NEAR and len(np.unique(levels.round().cpu())) > 2:
             raise BadInput(f"G's pixels are rounded to 8 bits. {_WHY_FLOATS}")
+
+    def check_steps(self, *z: Tensor) -> None:
+        """Looks at G's pictures of a few codes, z, and of one and two small steps from there.
+
+        Two small steps are twice one, unless rounding hides them. Raises BadInput where it does.
+        """
+        span = self.value_range[1] - self.value_range[0]
+        zero, one, two = (self._raw(each).double() for each in z)
+        step, bend = ((x.square().mean().sqrt() / span).item() for x in (one - zero, two - 2 * one + zero))
+        if bend > _BENT * step and bend > _ROUGH:
+            raise BadInput(
+                f"G's pictures do not follow small steps: one changes pixels by {step:.2g} of their range, two miss "
+                f"twice that by {bend:.2g}. G computes in half precision, or rounds its codes or pictures. Run it in "
+                "float32 (a model compiled by OpenVINO: compile_model(model, 'CPU', "
+                "{'INFERENCE_PRECISION_HINT': 'f32'})), or take a larger epsilon."
+            )
+
+    def _first(self, z: Tensor) -> Tensor:
+        try:
+            return self._raw(z)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+            said = next(iter(str(error).strip().splitlines()), "")[:300]
+            raise UsageError(
+                f"G fails on {z.dtype} codes of shape {tuple(z.shape)} on {self.device}: {type(error).__name__}: "
+                f"{said} - Give z_dim= as G takes it, a width or a shape without the first axis, such as (128, 1, 1); "
+                "or codes of another kind by sample=."
+            ) from error
+
+    def _check_range(self, raw: Tensor) -> None:
+        low, high = self.value_range
+        beyond = _BEYOND * (high - low)
+        outside = float(((raw < low - beyond) | (raw > high + beyond)).float().mean())
+        dark = (low, high) == (0, 255) and float(raw.abs().max()) <= 1 + _BEYOND
+        if outside > _SHARE or dark:
+            where = "next to nothing of" if dark else f"{'most' if outside > 0.5 else 'many'} of them outside"
+            raise BadInput(
+                f"G's pixels run from {float(raw.min()):.4g} to {float(raw.max()):.4g}, {where} {low:g}..{high:g}. "
+                "Name their range: value_range=(-1, 1), (0, 1) or (0, 255)."
+            )
 
     def __call__(self, z: Tensor) -> Tensor:
         """The pictures of codes, (n, 3, h, w) in about -1..1, resized."""
@@ -108,6 +147,11 @@ class Pictures:
 
     def _raw(self, z: Tensor) -> Tensor:
         found = self.G(z.to(self.device))
+        if type(found).__module__.startswith("openvino"):
+            raise BadInput(
+                f"G gives {type(found).__name__}, as a model compiled by OpenVINO does. Wrap it: "
+                "lambda z: torch.from_numpy(model(z.numpy())[0]), compiled with {'INFERENCE_PRECISION_HINT': 'f32'}."
+            )
         if not isinstance(found, Tensor) or found.dim() != 4 or found.shape[1] not in (1, 3) or len(found) != len(z):
             shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise BadInput(f"G must give pictures (n, 3, h, w) or (n, 1, h, w) for {len(z)} codes; found {shape}.")

@@ -25,6 +25,8 @@ def read_points(path: Path) -> NDArray[np.floating]:
     reader = {".npy": _npy, ".npz": _npz, ".pt": _torch, ".pth": _torch, ".safetensors": _safetensors}.get(
         path.suffix.lower()
     )
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder. Points come in one .npy, .npz, .pt or .safetensors file: {_WANTED}.")
     if not path.is_file():
         raise BadInput(f"There is no file {path}. Points come in a .npy, .npz, .pt or .safetensors file.")
     if reader is None:

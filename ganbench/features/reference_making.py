@@ -11,6 +11,7 @@ from ganbench.errors import BadInput
 from ganbench.features.moments import F64
 from ganbench.features.references import Reference, ReferenceFeatures
 from ganbench.features.stats import Features
+from ganbench.images.classes import labels_sha256
 from ganbench.protocol import Protocol
 from ganbench.provenance import versions
 from ganbench.serialize import canonical_sha256
@@ -103,6 +104,8 @@ def build_reference(
     fingerprint, info = described(origin, n, protocol=protocol, keep=keep, chosen=chosen)
     has_rows = any(head.values is not None for head in kept.values())
     classes = labels if labels is None or chosen is None else labels[chosen]
+    if classes is not None and has_rows:
+        info["labels_sha256"] = labels_sha256(classes)
     return Reference(
         origin.name,
         origin.split,

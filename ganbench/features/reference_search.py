@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ganbench.download import download
-from ganbench.errors import BadInput, CorruptFile, GanbenchError, Unavailable
+from ganbench.errors import BadInput, CorruptFile, GanbenchError, Unavailable, UsageError
 from ganbench.features.factors import FactorCache
 from ganbench.features.foreign_stats import read_foreign
 from ganbench.features.published_stats import Published, address, downloaded, published
@@ -15,7 +15,7 @@ from ganbench.features.reference_names import RefName, check_name, local, store
 from ganbench.features.references import Reference, other_protocol
 from ganbench.files import locked
 from ganbench.images.datasets._base import DATASETS
-from ganbench.images.source import ImageSource
+from ganbench.images.source import ImageSource, open_images
 from ganbench.places import shipped_references
 from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.protocol import Protocol
@@ -256,3 +256,16 @@ def at_hand(reference: Reference) -> ImageSource | None:
         return None
     source = DATASETS.get(reference.name).find(reference.split or "")
     return source if source is not None and len(source) == reference.n else None
+
+
+def made_from(reference: Reference) -> ImageSource | None:
+    """The images that the user made a reference of, where they still lie there as they were. Decodes them all."""
+    place = reference.info.get("path")
+    if reference.info.get("made") != "by hand" or not isinstance(place, str):
+        return None
+    try:
+        source = open_images(place)
+        same = len(source) == reference.n and source.fingerprint == reference.info.get("source_fingerprint")
+    except (UsageError, OSError):  # the place may be one of another machine, where the reference was made
+        return None
+    return source if same else None

@@ -63,7 +63,9 @@ class Reference:
             every machine. Of the numbers themselves where a file is all there is.
         indices: int64 (m,), positions among the n images whose features are kept; None for all of them.
         labels: int64 (m,), the class of each kept row, where the images had classes.
-        info: where it comes from. Among the keys: `protocol`, `source`, `source_fingerprint`, `lossy`, `command`.
+        info: where it comes from. Among the keys: `protocol`, `source`, `source_fingerprint`, `lossy`, `command`, and
+            `labels_sha256` where there are labels.
+        used: int64 (n,), positions of the images in their source, where some of it was passed over; None for all.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Reference:
     indices: NDArray[np.int64] | None = None
     labels: NDArray[np.int64] | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+    used: NDArray[np.int64] | None = None
 
     @property
     def spec(self) -> str:

@@ -1,6 +1,6 @@
 """What is known of one set of images: features, their moments, and what a metric may ask for beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -40,6 +40,8 @@ class Features:
         positions: int64 (m,), where in its source the image of each row stands; 0..m-1 where None.
         images: the images themselves, in the order of the rows; without `values` and `moments` nothing else is known.
         held_out: the same of further real images, which the generator has not been trained on.
+        sure: of moments of classes, by probability: the share of real images whose class a classifier finds more
+            probable than that.
 
     Raises:
         BadInput: the features are not a finite float array of two dimensions with at least two rows, the
@@ -59,6 +61,7 @@ class Features:
         positions: NDArray[np.int64] | None = None,
         images: "ImageSet | None" = None,
         held_out: "Features | None" = None,
+        sure: Mapping[float, float] | None = None,
     ) -> None:
         assert values is not None or moments is not None or images is not None
         self.values = None if values is None else checked(values)
@@ -67,6 +70,7 @@ class Features:
         self.neighbours = neighbours
         self.seed = seed
         self.images, self.held_out = images, held_out
+        self.sure = dict(sure or {})
         self.labels = None if labels is None else checked_labels(labels, rows=self._rows)
         self.positions = positions
 

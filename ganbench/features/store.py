@@ -68,7 +68,7 @@ class FeatureStore:
         Raises UsageError where `GANBENCH_STORE_LIMIT` is no size.
         """
         need, most = 4 * n * sum(heads.values()), limit()
-        if need > most:
+        if need > most or not most:
             if most:
                 self.warn(f"The features ({need / 1e9:.1f} GB) are beyond the store's limit and will not be kept.")
             return None

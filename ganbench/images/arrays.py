@@ -10,6 +10,7 @@ from ganbench.errors import BadInput
 from ganbench.images.decode import from_pixels
 from ganbench.images.formats import MAX_PIXELS
 from ganbench.images.source import Image, Pixels
+from ganbench.mixtures import mixture_names
 
 ValueRange = tuple[float, float]
 CHANNELS = (1, 3, 4)
@@ -43,6 +44,11 @@ class Layout:
             raise BadInput(
                 f"{where} has the shape {shape}, which looks like one single image; wanted {WANTED}. "
                 f"Stack the images: numpy.stack([...])."
+            )
+        if len(shape) == 2:
+            raise BadInput(
+                f"{where} has the shape {shape}; wanted {WANTED}. Points (n, d) are scored against a mixture by its "
+                f"name: --ref {', --ref '.join(mixture_names())}."
             )
         if not fits:
             raise BadInput(f"{where} has the shape {shape}; wanted {WANTED}.")

@@ -67,7 +67,10 @@ class ImageSource(ABC):
 
     @property
     def labels(self) -> NDArray[np.int64] | None:
-        """The class of each image, (n,), where the source knows it."""
+        """The class of each image, (n,), where the source knows it.
+
+        Read when it is asked for. Raises BadInput where what should say the classes does not fit the images.
+        """
         return None
 
     def images(self, indices: Sequence[int] | None = None, *, workers: int | None = None) -> Iterator[Image]:

@@ -1,5 +1,6 @@
 """ganbench as a metric of torchmetrics: `GenerativeMetrics`. Needs the extra: pip install 'ganbench[torchmetrics]'"""
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,8 +14,11 @@ from torch import Tensor
 
 from ganbench.errors import BadInput, UsageError
 from ganbench.evaluation.clock import Clock
+from ganbench.evaluation.engine import Engine, Samples, open_ones
+from ganbench.evaluation.finish import finish
 from ganbench.evaluation.options import SEED, Options, is_all, metric_names
-from ganbench.evaluation.run import Engine, Samples, finish, open_ones, prepare
+from ganbench.evaluation.protocols import is_own
+from ganbench.evaluation.run import prepare
 from ganbench.evaluation.scoring import wanted_of_fakes
 from ganbench.features.extract import Extraction
 from ganbench.features.stats import Features
@@ -22,6 +26,7 @@ from ganbench.images.arrays import images_of_batch
 from ganbench.images.source import ImageSource, fingerprint_of
 from ganbench.metrics._registry import METRICS, build
 from ganbench.progress import silent, unheard
+from ganbench.protocol import Protocol
 from ganbench.report import Report
 
 try:
@@ -32,6 +37,8 @@ except ImportError as error:
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from ganbench.features.user_networks import CustomNetwork
 
 _DIGEST = 32  # bytes
 
@@ -52,7 +59,9 @@ class GenerativeMetrics(Metric):
         real: the reference, as in `ganbench.evaluate`: a name, a path or an opened source.
         metrics: names, "all" for all that need features alone, or None for the five of the field.
         value_range: what float images hold: (0, 1), also where None, or (-1, 1). uint8 images need none.
-        protocol, seed, backend, weights, allow_unverified_weights, offline: as in `ganbench.evaluate`.
+        protocol: as in `ganbench.evaluate`: a name, a file, or a CustomNetwork. Copies and pickles of the metric carry
+            the module of a CustomNetwork; processes that are joined must hold the same weights.
+        seed, backend, weights, allow_unverified_weights, allow_code, offline: as in `ganbench.evaluate`.
         sync_on_compute, process_group, compute_on_cpu: as in every metric of torchmetrics.
 
     Raises:
@@ -75,11 +84,12 @@ class GenerativeMetrics(Metric):
         real: str | Path | ImageSource,
         metrics: str | Sequence[str] | None = None,
         value_range: tuple[float, float] | None = None,
-        protocol: str = "auto",
+        protocol: "str | Path | Protocol | CustomNetwork" = "auto",
         seed: int = SEED,
         backend: str = "auto",
         weights: str | Path | None = None,
         allow_unverified_weights: bool = False,
+        allow_code: bool = False,
         offline: bool = False,
         sync_on_compute: bool = True,
         process_group: Any = None,
@@ -95,14 +105,14 @@ class GenerativeMetrics(Metric):
             backend=backend,
             weights=Path(weights) if weights else None,
             allow_unverified_weights=allow_unverified_weights,
+            allow_code=allow_code,
             value_range=value_range,
             offline=offline,
             command="GenerativeMetrics",
         )
         self._engine: Engine | None = None
         self._report: Report | None = None
-        # The protocol is in the name, so that a MetricCollection never shares states between two protocols.
-        self._rows = f"features_{self._ready().network.protocol.name}".replace(".", "_")
+        self._rows = _name_of_rows(self._ready().network.protocol)
         self.add_state(self._rows, default=[], dist_reduce_fx="cat")
         self.add_state("digests", default=[], dist_reduce_fx="cat")
 
@@ -193,8 +203,19 @@ class GenerativeMetrics(Metric):
         place = str(self.device) if self.device.type == "cuda" else self.device.type
         if self._engine is None or self._engine.options.device != place:
             options = replace(self._options, device=place)
-            self._engine = prepare(self._real, options=options, progress=silent, warn=unheard, clock=Clock())
+            engine = prepare(self._real, options=options, progress=silent, warn=unheard, clock=Clock())
+            self._require_same(engine.network.protocol)
+            self._engine = engine
         return self._engine
+
+    def _require_same(self, protocol: Protocol) -> None:
+        """Raises UsageError where a network of the user's own is loaded again and is no longer what it was."""
+        found = _name_of_rows(protocol)
+        if found != getattr(self, "_rows", found):
+            raise UsageError(
+                f"The network of the protocol {protocol.name} has changed since this metric was made, and features of "
+                "both do not compare. Give CustomNetwork a copy that stays as it is: copy.deepcopy(module)."
+            )
 
     def _widths(self) -> dict[str, int]:
         """Width of each head whose features are kept, in the order of the columns."""
@@ -225,6 +246,15 @@ class GenerativeMetrics(Metric):
             lossy=0,
             duplicates=len(digests) - len(set(digests)),
         )
+
+
+def _name_of_rows(protocol: Protocol) -> str:
+    """A name for the state by its protocol, so that a MetricCollection never shares states between two protocols.
+
+    Two networks of the user's own may bear one name; their fingerprints differ.
+    """
+    name = re.sub(r"\W", "_", f"features_{protocol.name}")
+    return f"{name}_{protocol.fingerprint[:12]}" if is_own(protocol) else name
 
 
 def _is_joined() -> bool:

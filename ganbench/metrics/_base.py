@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ganbench.errors import BadInput, UsageError
 from ganbench.features.image_set import ImageSet
 from ganbench.features.stats import Features
+from ganbench.progress import Progress, silent
 from ganbench.results import Direction, Score
 
 # "optional": moments, where there are any.
@@ -28,6 +29,9 @@ class Metric(ABC):
     Attributes:
         keys: what it yields, with the direction of better.
         labels: how a key is called in print, where that is not its own words; a protocol's labels come first.
+        ideals: the best value of a key, where neither end of its scale is.
+        unranked: keys of which no value is better than another by itself, and why.
+        readings: how to read a key's value, where the number alone misleads; `{name}` stands for a detail.
         head: what it reads: the protocol's features or logits, the network's spatial features, the logits of the
             classifier of the reference's dataset, the images themselves, or the steps of a path in latent space.
         needs_fake, needs_real: how much of that, of the fakes and of the reference.
@@ -39,6 +43,9 @@ class Metric(ABC):
 
     keys: ClassVar[Mapping[str, Direction]]
     labels: ClassVar[Mapping[str, str]] = {}
+    ideals: ClassVar[Mapping[str, float]] = {}
+    unranked: ClassVar[Mapping[str, str]] = {}
+    readings: ClassVar[Mapping[str, str]] = {}
     head: ClassVar[Head] = "features"
     needs_fake: ClassVar[Need] = "values"
     needs_real: ClassVar[Need] = "values"
@@ -61,6 +68,15 @@ class Metric(ABC):
     def generator(self, seed: int) -> np.random.Generator:
         """This metric's own random stream: asking for one more metric never changes another's value."""
         return np.random.default_rng([seed, *type(self).__name__.encode()])
+
+
+@dataclass(frozen=True)
+class SlowMetric(Metric):
+    """A metric that takes minutes, and tells how far it is."""
+
+    @abstractmethod
+    def compute(self, *, fake: Features, real: Features | None, progress: Progress = silent) -> Mapping[str, Score]:
+        """As that of every metric; `progress` is told from the thread of the caller."""
 
 
 class TooFewImages(BadInput):

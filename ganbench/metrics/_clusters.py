@@ -1,5 +1,6 @@
 """k-means by scikit-learn, on one thread: its parallel sums would end in other digits from run to run."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,10 @@ def clusters_of(values: F64, *, clusters: int, seed: int) -> NDArray[np.int32]:
 
 
 def _fitted(means: Any, values: F64) -> Any:
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        # Fewer different rows than clusters: some clusters are empty then, which their counts say.
+        warnings.filterwarnings("ignore", category=ConvergenceWarning)
         return means.fit(values)

@@ -15,9 +15,11 @@ training magnifies that: expect differences of the size of the spread over seeds
 import math
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
+from threading import Lock
 from typing import TypeVar
 
 import numpy as np
@@ -28,10 +30,12 @@ from torch.nn import functional
 
 from ganbench.features.devices import CPU, exact
 from ganbench.metrics._labelled import Labelled
+from ganbench.progress import Progress
 
 BATCH = 64  # images in each step
 _RATE, _MOMENTUM, _DECAY, _RISE = 0.1, 0.9, 5e-4, 0.25
 _TESTED = 500  # images tested at once
+_TOLD = 0.2  # seconds between two reports of progress
 T = TypeVar("T")
 
 
@@ -54,6 +58,27 @@ class Recipe:
     shift: bool = False
     mirror: bool = False
     device: str = CPU
+
+
+@dataclass(frozen=True)
+class Job:
+    """A classifier to be trained on `sets` by `recipe`, and what it is then tested on."""
+
+    sets: Sequence[Labelled]
+    recipe: Recipe
+    tested: Sequence[Labelled]
+
+
+@dataclass
+class _Count:
+    """Steps made so far by all trainings together; each has a thread of its own."""
+
+    done: int = 0
+    _lock: Lock = field(default_factory=Lock)
+
+    def add(self) -> None:
+        with self._lock:
+            self.done += 1
 
 
 class _Classifier(nn.Module):
@@ -95,8 +120,11 @@ class _Classifier(nn.Module):
         return logits
 
 
-def train(sets: Sequence[Labelled], recipe: Recipe) -> nn.Module:
-    """A classifier trained on one set, or on several that share each batch equally. In eval mode."""
+def train(sets: Sequence[Labelled], recipe: Recipe, *, stepped: Callable[[], None] = lambda: None) -> nn.Module:
+    """A classifier trained on one set, or on several that share each batch equally. In eval mode.
+
+    `stepped` is called after each step.
+    """
     generator = torch.Generator().manual_seed(recipe.seed)
     network = _Classifier.fresh(recipe.classes, generator, recipe.device)
     optimiser = torch.optim.SGD(
@@ -116,6 +144,7 @@ def train(sets: Sequence[Labelled], recipe: Recipe) -> nn.Module:
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
+        stepped()
     return network.eval()
 
 
@@ -154,9 +183,18 @@ def _places(n: int, side: int, generator: torch.Generator, *, shift: bool) -> Te
     return (torch.arange(side) + offset).clamp_(0, side - 1)
 
 
-def hits_of(sets: Sequence[Labelled], recipe: Recipe, tested: Sequence[Labelled]) -> list[NDArray[np.bool_]]:
+def hits_of_all(jobs: Sequence[Job], *, device: str, progress: Progress) -> list[list[NDArray[np.bool_]]]:
+    """Trains the classifier of each job; for each set that it is tested on, which images it names rightly, (n,)."""
+    count, total = _Count(), sum(job.recipe.steps for job in jobs)
+    trainings = [partial(hits_of, job.sets, job.recipe, job.tested, stepped=count.add) for job in jobs]
+    return at_once(trainings, device=device, meanwhile=lambda: progress("training", count.done, total))
+
+
+def hits_of(
+    sets: Sequence[Labelled], recipe: Recipe, tested: Sequence[Labelled], *, stepped: Callable[[], None] = lambda: None
+) -> list[NDArray[np.bool_]]:
     """Trains a classifier on `sets`; for each of `tested`, which of its images it names rightly, (n,)."""
-    network = train(sets, recipe)
+    network = train(sets, recipe, stepped=stepped)
     return [_hits(network, part, recipe.device) for part in tested]
 
 
@@ -170,8 +208,12 @@ def _hits(network: nn.Module, tested: Labelled, device: str) -> NDArray[np.bool_
     return found
 
 
-def at_once(jobs: Sequence[Callable[[], T]], *, device: str) -> list[T]:
-    """What the jobs give, in their order: on a CPU each on one thread, as many at a time as torch may use threads."""
+def at_once(jobs: Sequence[Callable[[], T]], *, device: str, meanwhile: Callable[[], None] = lambda: None) -> list[T]:
+    """What the jobs give, in their order: on a CPU each on one thread, as many at a time as torch may use threads.
+
+    `meanwhile` is called now and then while they run, and once at their end, from the thread of the caller. After the
+    first error no further job begins.
+    """
     threads = torch.get_num_threads()
     workers = min(threads, os.cpu_count() or 1, len(jobs)) if device == CPU else 1
 
@@ -181,7 +223,18 @@ def at_once(jobs: Sequence[Callable[[], T]], *, device: str) -> list[T]:
 
     try:
         with exact(), ThreadPoolExecutor(max(workers, 1)) as pool:
-            return list(pool.map(alone, jobs))
+            running = [pool.submit(alone, job) for job in jobs]
+            try:
+                meanwhile()
+                while (state := wait(running, timeout=_TOLD, return_when=FIRST_EXCEPTION)).not_done:
+                    _ = [each.result() for each in state.done]  # raises what one of them raised
+                    meanwhile()
+                found = [each.result() for each in running]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            meanwhile()
+            return found
     finally:
         torch.set_num_threads(threads)
 

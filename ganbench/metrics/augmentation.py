@@ -19,7 +19,6 @@ https://arxiv.org/abs/1810.10863; also the naive augmentation score of Ravuri an
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -27,14 +26,15 @@ from numpy.typing import NDArray
 
 from ganbench.errors import UsageError
 from ganbench.features.stats import Features
-from ganbench.metrics._base import Head, Metric, Need, Side, held_out_of, require_at_least
+from ganbench.metrics._base import Head, Need, Side, SlowMetric, held_out_of, require_at_least
+from ganbench.progress import Progress, silent
 from ganbench.results import Direction, Score
 
 _ARMS = ("none", "classical", "generated", "both")
 
 
 @dataclass(frozen=True)
-class Augmentation(Metric):
+class Augmentation(SlowMetric):
     """The gain in accuracy of fakes over classical augmentation.
 
     Attributes:
@@ -70,7 +70,7 @@ class Augmentation(Metric):
         if any(not isinstance(size, int) or size < 2 for size in self.sizes):
             raise UsageError(f"Augmentation: sizes must be whole numbers of at least 2; found {self.sizes!r}.")
 
-    def compute(self, *, fake: Features, real: Features | None) -> Mapping[str, Score]:
+    def compute(self, *, fake: Features, real: Features | None, progress: Progress = silent) -> Mapping[str, Score]:
         """The gain, -1 to 1.
 
         Raises UsageError where images, classes or held-out reals are missing, BadInput where images differ in size,
@@ -79,7 +79,7 @@ class Augmentation(Metric):
         # Here, because torch takes seconds to import, and to be listed the metric needs none.
         from ganbench.features.devices import choose
         from ganbench.metrics._labelled import read
-        from ganbench.metrics._training import Recipe, at_once, evenly, hits_of, steps_for
+        from ganbench.metrics._training import Job, Recipe, evenly, hits_of_all, steps_for
 
         assert real is not None
         device = choose(self.device)
@@ -94,8 +94,8 @@ class Augmentation(Metric):
                 for arm in _ARMS:
                     moved, parts = arm in ("classical", "both"), [some, sets["fake"]][: 1 + (arm in _ARMS[2:])]
                     recipe = Recipe(len(classes), steps, seed, moved, moved and self.mirror, device)
-                    jobs.append(partial(hits_of, parts, recipe, [sets["test"]]))
-        each = [float(hits.mean()) for (hits,) in at_once(jobs, device=device)]
+                    jobs.append(Job(parts, recipe, [sets["test"]]))
+        each = [float(hits.mean()) for (hits,) in hits_of_all(jobs, device=device, progress=progress)]
         return {"augmentation": _score(np.array(each).reshape(self.repeats, len(sizes), len(_ARMS)), sizes)}
 
 

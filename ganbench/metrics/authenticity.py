@@ -38,6 +38,11 @@ class Authenticity(Metric):
 
     keys: ClassVar[Mapping[str, Direction]] = {"authenticity": "higher"}
     labels: ClassVar[Mapping[str, str]] = {"authenticity": "AuthPct"}
+    unranked: ClassVar[Mapping[str, str]] = {"authenticity": "images far off the data reach 100 as well"}
+    readings: ClassVar[Mapping[str, str]] = {
+        "authenticity": "Low values are copies of the reference; images far off the data reach 100. Read it beside "
+        "that of real images that were not trained on."
+    }
 
     def compute(self, *, fake: Features, real: Features | None) -> Mapping[str, Score]:
         """The percentage, 0..100.

@@ -5,8 +5,8 @@
 over the cells π of a k-means partition of the training images. P(π) is the share of the n held-out images in the cell;
 U counts the pairs of one of the cell's m fakes and one of its n held-out images in which the fake is farther from its
 nearest training image of the cell. Far below 0: copies. 0: as fresh draws would be. Far above 0: off the data, so 0 is
-ideal, although "higher" is what is ranked. For fresh draws C_T is normal with mean 0 and the deviation √ΣP²/ΣP in
-`details` (`null_std`, 1 for one cell).
+ideal, and results are ranked by their distance from it. For fresh draws C_T is normal with mean 0 and the deviation
+√ΣP²/ΣP in `details` (`null_std`, 1 for one cell).
 
 As in dgm-eval: features wider than 64 are reduced to their 64 main components among the training images, by exact
 eigenvectors here; three cells, the best of 10 runs of k-means; cells of 20 fakes or fewer do not count. Cells without
@@ -45,6 +45,11 @@ class CT(Metric):
 
     keys: ClassVar[Mapping[str, Direction]] = {"c_t": "higher"}
     labels: ClassVar[Mapping[str, str]] = {"c_t": "C_T"}
+    ideals: ClassVar[Mapping[str, float]] = {"c_t": 0.0}
+    readings: ClassVar[Mapping[str, str]] = {
+        "c_t": "0 is ideal: fresh draws of the data score 0 ± {null_std}. Far below 0 are copies of the training "
+        "images, far above 0 images off the data."
+    }
     needs_held_out: ClassVar[bool] = True
 
     cells: int = 3

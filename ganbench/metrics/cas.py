@@ -18,18 +18,18 @@ https://arxiv.org/abs/1905.10887.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from ganbench.features.stats import Features
-from ganbench.metrics._base import Head, Metric, Need, Side, held_out_of, require_at_least
+from ganbench.metrics._base import Head, Need, Side, SlowMetric, held_out_of, require_at_least
+from ganbench.progress import Progress, silent
 from ganbench.results import Direction, Score
 
 
 @dataclass(frozen=True)
-class Cas(Metric):
+class Cas(SlowMetric):
     """The classification accuracy score.
 
     Attributes:
@@ -58,7 +58,7 @@ class Cas(Metric):
     def __post_init__(self) -> None:
         require_at_least(self, repeats=1, steps=1, epochs=1, seed=0)
 
-    def compute(self, *, fake: Features, real: Features | None) -> Mapping[str, Score]:
+    def compute(self, *, fake: Features, real: Features | None, progress: Progress = silent) -> Mapping[str, Score]:
         """The score, 0 to 1.
 
         Raises UsageError where images, classes or held-out reals are missing, BadInput where images differ in size,
@@ -67,7 +67,7 @@ class Cas(Metric):
         # Here, because torch takes seconds to import, and to be listed the metric needs none.
         from ganbench.features.devices import choose
         from ganbench.metrics._labelled import read
-        from ganbench.metrics._training import Recipe, at_once, by_class, hits_of, steps_for
+        from ganbench.metrics._training import Job, Recipe, by_class, hits_of_all, steps_for
 
         assert real is not None
         device = choose(self.device)
@@ -78,8 +78,8 @@ class Cas(Metric):
         for _ in range(self.repeats):
             recipe = Recipe(len(classes), steps, int(rng.integers(2**63)), device=device)
             some = sets["real"].take(rng.permutation(len(sets["real"]))[:size])
-            jobs += [partial(hits_of, [part], recipe, [sets["test"]]) for part in (sets["fake"], some)]
-        hits = [each for (each,) in at_once(jobs, device=device)]
+            jobs += [Job([part], recipe, [sets["test"]]) for part in (sets["fake"], some)]
+        hits = [each for (each,) in hits_of_all(jobs, device=device, progress=progress)]
         of_fakes, of_reals = (np.mean(part, axis=1) for part in (hits[::2], hits[1::2]))
         value, ceiling = float(of_fakes.mean()), float(of_reals.mean())
         details = {

@@ -16,18 +16,18 @@ Paper: Shmelkov, Schmid and Alahari 2018, "How good is my GAN?", https://arxiv.o
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from ganbench.features.stats import Features
-from ganbench.metrics._base import Head, Metric, Need, Side, held_out_of, require_at_least
+from ganbench.metrics._base import Head, Need, Side, SlowMetric, held_out_of, require_at_least
+from ganbench.progress import Progress, silent
 from ganbench.results import Direction, Score
 
 
 @dataclass(frozen=True)
-class GanTest(Metric):
+class GanTest(SlowMetric):
     """The accuracy, on the fakes, of classifiers trained on reals.
 
     Attributes:
@@ -56,7 +56,7 @@ class GanTest(Metric):
     def __post_init__(self) -> None:
         require_at_least(self, repeats=1, steps=1, epochs=1, seed=0)
 
-    def compute(self, *, fake: Features, real: Features | None) -> Mapping[str, Score]:
+    def compute(self, *, fake: Features, real: Features | None, progress: Progress = silent) -> Mapping[str, Score]:
         """The accuracy, 0 to 1.
 
         Raises UsageError where images, classes or held-out reals are missing, BadInput where images differ in size,
@@ -65,7 +65,7 @@ class GanTest(Metric):
         # Here, because torch takes seconds to import, and to be listed the metric needs none.
         from ganbench.features.devices import choose
         from ganbench.metrics._labelled import read
-        from ganbench.metrics._training import Recipe, at_once, by_class, hits_of, steps_for
+        from ganbench.metrics._training import Job, Recipe, by_class, hits_of_all, steps_for
 
         assert real is not None
         device = choose(self.device)
@@ -74,8 +74,8 @@ class GanTest(Metric):
         seeds = self.generator(self.seed).integers(2**63, size=self.repeats).tolist()
         recipes = [Recipe(len(classes), steps, seed, device=device) for seed in seeds]
         tested = [sets["fake"], sets["test"]]
-        jobs = [partial(hits_of, [sets["real"]], recipe, tested) for recipe in recipes]
-        on_fakes, on_reals = zip(*at_once(jobs, device=device), strict=True)
+        jobs = [Job([sets["real"]], recipe, tested) for recipe in recipes]
+        on_fakes, on_reals = zip(*hits_of_all(jobs, device=device, progress=progress), strict=True)
         each, reals = np.mean(on_fakes, axis=1), np.mean(on_reals, axis=1)
         value, held_out = float(each.mean()), float(reals.mean())
         details = {

@@ -19,7 +19,9 @@ from math import sqrt
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ganbench.errors import BadInput
 from ganbench.features.moments import F64
 from ganbench.features.stats import Features
 from ganbench.metrics._base import Metric, Side, TooFewImages, labels_of, same_width, values_of
@@ -39,13 +41,19 @@ class IntraFid(Metric):
     def compute(self, *, fake: Features, real: Features | None) -> Mapping[str, Score]:
         """The mean of the squared distances, >= 0.
 
-        Raises BadInput where the widths differ, TooFewImages where a class has fewer than two images of a side,
-        UsageError where classes or features are not known.
+        Raises BadInput where the widths differ or the fakes have a class that the reals lack, TooFewImages where a
+        class has fewer than two images of a side, UsageError where classes or features are not known.
         """
         assert real is not None
         same_width(fake, real)
         x, y = values_of(fake, "fake"), values_of(real, "real")
         of_x, of_y = labels_of(fake, "fake"), labels_of(real, "real")
+        stray = np.setdiff1d(of_x, of_y)
+        if len(stray):
+            raise BadInput(
+                f"fake has images of class {', '.join(map(str, stray[:5].tolist()))}, of which real has none; the "
+                f"classes of real are {_range(of_y)}. Number the classes of both alike."
+            )
         classes = np.union1d(of_x, of_y)
         counts = [(int(np.sum(of_x == c)), int(np.sum(of_y == c))) for c in classes]
         for c, (n, m) in zip(classes, counts, strict=True):
@@ -58,6 +66,13 @@ class IntraFid(Metric):
         n_fake, n_real = np.asarray(counts, dtype=float).T.tolist()
         series = {"class": classes.astype(float).tolist(), "distance": each, "n_fake": n_fake, "n_real": n_real}
         return {"intra_fid": Score(float(np.mean(each)), details={"classes": float(len(each))}, series=series)}
+
+
+def _range(labels: NDArray[np.int64]) -> str:
+    classes = np.unique(labels)
+    if len(classes) > 1 and classes[-1] - classes[0] == len(classes) - 1:
+        return f"{classes[0]} to {classes[-1]}"
+    return ", ".join(map(str, classes[:20].tolist())) + (", ..." if len(classes) > 20 else "")
 
 
 def _distance(x: Array, y: Array) -> float:

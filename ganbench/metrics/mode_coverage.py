@@ -12,8 +12,8 @@ The share of high quality alone says little: a generator stuck in one mode can e
 in its details what a perfect sampler of this very n scores on average: `ceiling_` where higher is better, `floor_`
 where lower is. They are exact, with the expected number of good samples where p counts these alone. For images that
 sampler has a faultless classifier: the real one finds a few images of one class in others. How many reals it is sure
-of is given where their logits are, and stands in the classifier's record. `bias_estimate` of KL is
-(modes seen - 1) / 2n (Miller 1955). The share of high quality has Wilson's interval.
+of is given where their logits are; of a shipped classifier it is that of the test split, out of its record.
+`bias_estimate` of KL is (modes seen - 1) / 2n (Miller 1955). The share of high quality has Wilson's interval.
 
 Paper: Srivastava et al. 2017, "VEEGAN: reducing mode collapse in GANs using implicit variational learning",
 https://arxiv.org/abs/1705.07761; Lin et al. 2018, "PacGAN", https://arxiv.org/abs/1712.04086 (rings, grid, JSD);
@@ -77,8 +77,13 @@ class ModeCoverage(Metric):
         prior = prior_of(real, fake)
         counts = np.bincount(x.argmax(axis=1), minlength=fake.d)
         found = scores_of_counts(counts, prior, n=fake.n, reached=counts, good=1, counting=1)
-        ceiling = None if real is None or real.values is None else sure(real.values, self.confidence)
+        ceiling = None if real is None else self._sure_of_reals(real)
         return found | {"high_quality": score_of_share(sure(x, self.confidence), fake.n, ceiling)}
+
+    def _sure_of_reals(self, real: Features) -> float | None:
+        if real.values is not None:
+            return sure(real.values, self.confidence)
+        return real.sure.get(self.confidence)
 
     def _of_points(self, x: NDArray[np.floating], name: str) -> Mapping[str, Score]:
         mixture = get_mixture(name)

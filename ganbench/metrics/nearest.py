@@ -42,6 +42,11 @@ class NearestReals(Metric):
 
     keys: ClassVar[Mapping[str, Direction]] = {"nearest": "higher"}
     labels: ClassVar[Mapping[str, str]] = {"nearest": "Nearest (ratio)"}
+    unranked: ClassVar[Mapping[str, str]] = {"nearest": "images far off the data score high as well"}
+    readings: ClassVar[Mapping[str, str]] = {
+        "nearest": "{exact_copies} exact and {near_copies} near copies of the reference. Ratios near 1 are those of "
+        "fresh images; far above 1 lie images off the data."
+    }
 
     near: float = 0.5
     pairs: int = 20

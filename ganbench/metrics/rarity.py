@@ -38,6 +38,7 @@ class Rarity(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"rarity": "higher"}
+    unranked: ClassVar[Mapping[str, str]] = {"rarity": "images at the rim of the data score high, good or bad"}
 
     k: int = 3
 

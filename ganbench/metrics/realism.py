@@ -41,6 +41,11 @@ class Realism(Metric):
     """
 
     keys: ClassVar[Mapping[str, Direction]] = {"realism": "higher"}
+    unranked: ClassVar[Mapping[str, str]] = {"realism": "a few copies of the reference carry the mean away"}
+    readings: ClassVar[Mapping[str, str]] = {
+        "realism": "Copies carry the mean away. The median is {median}; a share of {share_within} lies within the "
+        "reals' manifold (realism of 1 or more)."
+    }
 
     k: int = 3
 

@@ -42,6 +42,8 @@ class Vendi(Metric):
     q: float | str = 1.0
 
     def __post_init__(self) -> None:
+        if self.q == inf:
+            object.__setattr__(self, "q", "inf")  # as JSON can hold it
         if self.q == "inf" or (isinstance(self.q, int | float) and 0 < self.q < inf):
             return
         raise UsageError(f'Vendi: q must be a positive number or "inf"; found {self.q!r}.')

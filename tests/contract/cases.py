@@ -41,6 +41,21 @@ IDEAL: dict[str, tuple[float, float]] = {
     "sliced_wasserstein": (0, 0),
     "fid_infinity": (0, 0.5),  # a line through the parts of the set
 }
+# Keys for which equal sets are no ideal, and why.
+NO_IDEAL = {
+    "inception_score": "it looks at no reference: how many classes the set shows",
+    "realism": "a copy has the largest value there is",
+    "rarity": "how rare the set itself is",
+    "vendi": "it looks at no reference: how many different images the set has",
+    "ms_ssim": "it looks at no reference: how alike the set's own images are",
+    "birthday": "it looks at no reference: the size of the support",
+    "c_t": "copies lie far below 0, the ideal",
+    "high_quality": "how sure the classifier is of the set itself",
+    "ppl": "it looks at no reference: the length of paths",
+    "cas": "the classifier learns from the set and is tested on others",
+    "gan_test": "the classifier learns from the reals and is tested on the set",
+    "augmentation": "what the set adds to the reals",
+}
 
 
 def draw(seed: int, n: int = N, d: int = D) -> Array:

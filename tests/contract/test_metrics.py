@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import IDEAL, Array, N, as_features, case, labels, quick
+from cases import IDEAL, NO_IDEAL, Array, N, as_features, case, labels, quick
 
 from ganbench.errors import BadInput, UsageError
 from ganbench.features.moments import Moments
@@ -75,9 +75,18 @@ def test_it_yields_its_keys(name: str, metric: Metric) -> None:
 def test_equal_sets_give_the_ideal(name: str, metric: Metric) -> None:
     x = good(name, metric)
     for key, found in compute(metric, x, x.copy()).items():
+        assert (key in IDEAL) != (key in NO_IDEAL), f"{key} needs an ideal, or a reason for having none"
         if key in IDEAL:
             ideal, tolerance = IDEAL[key]
             assert value(found) == pytest.approx(ideal, abs=tolerance), key
+
+
+def test_how_to_read_it_speaks_of_what_there_is(name: str, metric: Metric) -> None:
+    """Ideals, ranks and readings are of its own keys, and the details that a reading names are there."""
+    assert set(metric.ideals) | set(metric.unranked) | set(metric.readings) <= set(metric.keys)
+    found = compute(metric, good(name, metric), real_of(name, metric))
+    for key, text in metric.readings.items():
+        assert "{" not in text.format_map(dict(found[key].details))
 
 
 def test_worse_samples_score_worse(name: str, metric: Metric) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import ganbench
 from ganbench.errors import BadInput, UsageError
@@ -158,6 +158,53 @@ def test_mixed_precision_does_not_reach_into_the_network(images: Tensor, backend
         assert fed(metric, images) == plain
         evaluator.update(images)
     assert evaluator.compute()["frechet_distance"].value == plain["frechet_distance"]
+
+
+def own_network(scale: float = 1.0, name: str = "my-net.v1") -> ganbench.CustomNetwork:
+    torch.manual_seed(0)
+    first = nn.Conv2d(3, 6, 5, stride=8)
+    with torch.no_grad():
+        first.weight.mul_(scale)
+    module = nn.Sequential(first, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    return ganbench.CustomNetwork(module, name=name, size=32)
+
+
+@pytest.mark.filterwarnings("ignore:The network is your own:UserWarning")
+@pytest.mark.filterwarnings("ignore:The samples are the very images of the reference:UserWarning")
+def test_it_takes_what_the_evaluator_takes_as_protocol(images: Tensor, lasting: Path) -> None:
+    np.savez(lasting / "own.npz", images.flip(0).numpy())
+    given: dict[str, Any] = {"real": lasting / "own.npz", "metrics": ["fid", "kid"]}
+    torch.jit.script(own_network().module).save(lasting / "own.pt")
+    with pytest.raises(UsageError, match="--allow-code"):
+        GenerativeMetrics(**given, protocol=lasting / "own.pt")
+    for more in ({"protocol": own_network()}, {"protocol": lasting / "own.pt", "allow_code": True}):
+        evaluator = ganbench.Evaluator(**given, **more, device="cpu")
+        evaluator.update(images)
+        report = evaluator.compute()
+        metric = GenerativeMetrics(**given, **more)
+        assert fed(metric, images) == {key: found.value for key, found in report.items()}
+        assert metric.report.protocol["fingerprint"] == report.protocol["fingerprint"]
+        for copy in (pickle.loads(pickle.dumps(metric)), metric.clone()):
+            assert {key: float(value) for key, value in copy.compute().items()} == fed(metric, images[:0])
+
+
+@pytest.mark.filterwarnings("ignore:The network is your own:UserWarning")
+def test_two_networks_of_one_name_never_share_features(images: Tensor) -> None:
+    given: dict[str, Any] = {"real": images_source(images), "metrics": ["fid"]}
+    one, other = (GenerativeMetrics(**given, protocol=own_network(scale)) for scale in (1.0, 2.0))
+    assert one.metric_state.keys() != other.metric_state.keys()
+    assert one.metric_state.keys() == GenerativeMetrics(**given, protocol=own_network()).metric_state.keys()
+
+
+def test_a_network_that_changed_is_not_loaded_again(images: Tensor) -> None:
+    own = own_network()
+    metric = GenerativeMetrics(real=images_source(images), metrics=["fid"], protocol=own)
+    metric.update(images[:20])
+    with torch.no_grad():
+        next(own.module.parameters()).mul_(2)
+    metric.update(images[20:])  # the network itself was copied
+    with pytest.raises(UsageError, match=r"my-net.v1 has changed since this metric was made.*deepcopy"):
+        metric.clone().update(images)
 
 
 def test_what_has_no_value_is_nan(metric: GenerativeMetrics, images: Tensor) -> None:

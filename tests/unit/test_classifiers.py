@@ -14,9 +14,11 @@ from ganbench.errors import BadInput
 from ganbench.features.classifier_files import FOLDER, way_to_classifier
 from ganbench.features.classifiers import Classifier, classifier_for, load_classifier
 from ganbench.features.moments import Moments
+from ganbench.features.stats import Features
 from ganbench.files import sha256_file
 from ganbench.images.datasets._base import open_dataset
 from ganbench.metrics._score import score
+from ganbench.metrics.mode_coverage import ModeCoverage
 
 SHIPPED = ["digits", "fashion-mnist"]
 FASHION = pytest.mark.skipif(
@@ -253,3 +255,17 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     copied("alone").with_suffix(".json").unlink()
     with pytest.raises(BadInput, match="cannot be read"):
         load_classifier("alone", tmp_path)
+
+
+@pytest.mark.parametrize(("dataset", "wanted"), [("fashion-mnist", 0.8096), ("stacked-fashion", 0.50398)])
+def test_how_sure_it_is_of_real_images_is_in_its_record(dataset: str, wanted: float) -> None:
+    found = classifier_for(dataset)
+    assert found is not None
+    assert found.sure == {0.9: pytest.approx(wanted)}
+    logits = np.zeros((50, found.heads["classes"]), dtype=np.float32)
+    logits[np.arange(50), np.arange(50) % 10] = 20
+    real = Features(moments=found.moments, sure=found.sure)
+    details = ModeCoverage().compute(fake=Features(logits), real=real)["high_quality"].details
+    assert details["ceiling_high_quality"] == pytest.approx(wanted)
+    other = ModeCoverage(confidence=0.5).compute(fake=Features(logits), real=real)["high_quality"].details
+    assert "ceiling_high_quality" not in other

@@ -153,3 +153,35 @@ def test_the_command_refuses_with_status_2(make_result, tmp_path, capsys):
     bad.write_text(make_result(protocol="clean").to_json())
     assert main(["compare", str(good), str(bad)]) == 2
     assert "These results cannot be compared. The protocol differs: tf" in capsys.readouterr().err
+
+
+def test_a_value_is_ranked_by_its_distance_from_the_ideal(make_result):
+    a = metric(make_result(), value=-3.0, ci95=None, ideal=0.0)
+    b, c = metric(a, value=1.0), metric(a, value=14.0)
+    row = compare([("a", a), ("b", b), ("c", c)]).rows[0]
+    assert [cell.best for cell in row.cells] == [False, True, False]
+    assert row.better == "→ 0"
+
+
+def test_what_has_no_best_value_marks_none(make_result):
+    a = metric(make_result(), unranked="copies score high")
+    compared = compare([("a", a), ("b", metric(a, value=3.0))])
+    assert [cell.best for cell in compared.rows[0].cells] == [False, False]
+    assert compared.rows[0].better == "· no rank"
+    assert "no rank" in str(compared)
+
+
+def test_what_no_result_has_is_no_row(make_result):
+    a = metric(make_result(), value=None, ci95=None, reason="why not")
+    text = str(compare([("a", a), ("b", a)]))
+    assert "In none of them: FID" in text
+    assert not any(line.startswith("FID") for line in text.splitlines())
+
+
+def test_a_difference_in_number_is_said_once(make_result):
+    a = make_result()
+    fewer = {key: replace(each, n_fake=7) for key, each in a.metrics.items()}
+    b = replace(a, samples=replace(a.samples, n=7), metrics=fewer)
+    message = refusal(a, b)
+    assert "number of samples differs" in message
+    assert "n_fake" not in message

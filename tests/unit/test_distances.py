@@ -18,6 +18,7 @@ from ganbench.metrics._base import Metric, TooFewImages
 from ganbench.metrics._jackknife import jackknife
 from ganbench.metrics._kernel import Polynomial
 from ganbench.metrics._mmd import Gaussian, across, noise, within
+from ganbench.metrics._score import score
 from ganbench.metrics._sliced import sliced
 from ganbench.metrics.cmmd import Cmmd
 from ganbench.metrics.fid import Fid
@@ -507,3 +508,17 @@ def test_mifid_takes_the_moments_of_all_reals() -> None:
 def test_other_widths_are_named(metric: Metric) -> None:
     with pytest.raises(BadInput, match="fake has features of width 4, real of width 5"):
         run(metric, normal(40, 4, 1), normal(40, 5, 2))
+
+
+def test_classes_that_the_reals_lack_are_named() -> None:
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    with pytest.raises(
+        BadInput, match="fake has images of class 11, of which real has none; the classes of real are 0 to 3"
+    ):
+        score(
+            "intra_fid",
+            fake=x,
+            real=x,
+            fake_labels=np.where(np.arange(40) % 4 == 3, 11, np.arange(40) % 4),
+            real_labels=np.arange(40) % 4,
+        )

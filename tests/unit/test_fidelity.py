@@ -308,7 +308,7 @@ def test_a_feature_without_direction_adds_nothing() -> None:
     assert np.isfinite(value("vendi", fake=np.concatenate([np.eye(3), np.zeros((2, 3))])))
 
 
-@pytest.mark.parametrize("q", [0, -1, float("inf"), "all"])
+@pytest.mark.parametrize("q", [0, -1, float("-inf"), float("nan"), "all"])
 def test_the_order_must_be_positive(q: float | str) -> None:
     with pytest.raises(UsageError, match="q must be a positive number"):
         Vendi(q=q)
@@ -408,3 +408,7 @@ def test_images_that_do_not_fit_give_a_reason() -> None:
     mixed = MsSsim().compute(fake=Features(images=Mixed(pictures(4, 24, 1))), real=None)["ms_ssim"]
     assert mixed.value is None
     assert "24 x 20 and 24 x 21 pixels; a pair must be of one size" in str(mixed.reason)
+
+
+def test_infinity_is_the_infinite_order() -> None:
+    assert Vendi(q=float("inf")) == Vendi(q="inf")

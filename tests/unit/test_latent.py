@@ -1,8 +1,10 @@
 """Interpolation, path length and smoothness against closed forms, and what a generator may not do."""
 
 import math
+import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -273,7 +275,97 @@ def test_other_output_is_refused() -> None:
     refused(lambda z: G(z)[:1], "for 3 codes|for 4 codes")
     refused(lambda z: G(z) * torch.nan, "NaN or infinite")
     refused(lambda z: (G(z) + 1) * 127.5, r"most of them outside -1\.\.1.*value_range=")
+    refused(lambda z: 40 * G(z), r"many of them outside -1\.\.1.*value_range=")
+    refused(lambda z: torch.tanh(40 * G(z)), r"outside 0\.\.1.*value_range=", value_range=(0, 1))
+    refused(lambda z: torch.sigmoid(G(z)), r"next to nothing of 0\.\.255.*value_range=", value_range=(0, 255))
     refused(lambda z: G(z) + 1e-4 * torch.randn(len(z), 3, SIDE, SIDE), "Fix its noise")
+
+
+def test_pictures_a_little_beyond_their_range_are_taken() -> None:
+    """As generators without a last tanh give them."""
+    G = Linear()
+    scale = 0.9 / float(G(drawn(200)[0]).detach().abs().quantile(0.99))
+    assert ppl(lambda z: scale * G(z)) > 0
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16], ids=["half", "bfloat16"])
+def test_small_steps_in_half_precision_are_refused(kind: torch.dtype) -> None:
+    """They would measure the rounding: here several times the path length."""
+    G = Linear()
+    scale = 0.9 / float(G(drawn(200)[0]).detach().abs().max())
+
+    def coarse(z: Tensor) -> Tensor:
+        return (scale * G(z)).to(kind)
+
+    with pytest.raises(BadInput, match=r"do not follow small steps.*half precision.*f32.*larger epsilon"):
+        ppl(coarse)
+    with pytest.raises(BadInput, match="do not follow small steps"):
+        ppl(coarse, endpoints="full")
+    assert ppl(coarse, epsilon=0.5) == pytest.approx(ppl(lambda z: scale * G(z), epsilon=0.5), rel=0.01)
+
+
+def test_a_crooked_generator_follows_small_steps() -> None:
+    G = Linear()
+    for crooked in (lambda z: G(torch.relu(z)), lambda z: G(torch.sin(20 * z)), lambda z: torch.tanh(30 * G(z**3))):
+        assert ppl(crooked) > 0
+    assert ppl(lambda z: torch.full((len(z), 3, 4, 4), 0.1234)) == 0
+
+
+@pytest.mark.parametrize("z_dim", [7, (6, 1, 1), 5])
+def test_codes_that_the_generator_does_not_take_are_named(z_dim: Any) -> None:
+    shape = (z_dim,) if isinstance(z_dim, int) else z_dim
+    G = Linear()
+
+    def narrow(z: Tensor) -> Tensor:
+        return G(z.flatten(1) if z.dim() == 2 else z)
+
+    wanted = rf"G fails on torch\.float32 codes of shape {re.escape(str((4, *shape)))} on cpu.*Give z_dim="
+    with pytest.raises(UsageError, match=wanted):
+        perceptual_path_length(narrow, z_dim=z_dim, distance=pixels, n=20)
+    with pytest.raises(UsageError, match=wanted):
+        interpolation_smoothness(narrow, z_dim=z_dim, distance=pixels, n=20)
+
+
+@pytest.mark.parametrize(
+    ("drawn_codes", "found"),
+    [
+        (lambda n, stream: torch.zeros(n + 1, 6), r"torch\.float32 of shape \(201, 6\)"),
+        (lambda n, stream: torch.zeros(n), r"torch\.float32 of shape \(200,\)"),
+        (lambda n, stream: torch.zeros(n, 6, dtype=torch.int64), r"torch\.int64"),
+        (lambda n, stream: np.zeros((n, 6)), "ndarray"),
+    ],
+)
+def test_what_sample_draws_are_codes(drawn_codes: Any, found: str) -> None:
+    with pytest.raises(UsageError, match=rf"sample= must give a float tensor \(200, \.\.\.\).*found {found}"):
+        ppl(Linear(), sample=drawn_codes)
+
+
+def compiled(G: nn.Module, **options: str) -> Any:
+    """G as OpenVINO compiles it for the CPU."""
+    pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install 'ganbench[cpu]'")
+    from ganbench.features.backends.openvino import openvino_package
+
+    package = openvino_package()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # the tracer's advice
+        model = package.convert_model(G, example_input=torch.zeros(4, 6))
+    return package.Core().compile_model(model, "CPU", options)
+
+
+def test_a_generator_that_openvino_compiled_gives_what_torch_gives() -> None:
+    G = Norms().eval()
+    model = compiled(G, INFERENCE_PRECISION_HINT="f32")
+    given: dict[str, Any] = {"z_dim": 6, "sample": None, "epsilon": 1e-3}
+    wrapped = ppl(lambda z: torch.from_numpy(model(z.numpy())[0]), **given)
+    assert wrapped == pytest.approx(ppl(G, **given), rel=1e-3)
+
+
+def test_what_openvino_gives_must_be_wrapped() -> None:
+    model = compiled(Norms().eval())
+    with pytest.raises(BadInput, match=r"as a model compiled by OpenVINO does.*torch\.from_numpy.*f32"):
+        ppl(model, z_dim=6, sample=None)
+    with pytest.raises(UsageError, match=r"Unknown device 'openvino'\. There are: auto, cpu"):
+        ppl(Norms(), device="openvino")
 
 
 @pytest.mark.parametrize(
@@ -282,6 +374,10 @@ def test_other_output_is_refused() -> None:
         ({"sample": None}, "Give either z_dim="),
         ({"z_dim": 6}, "Give either z_dim="),
         ({"sample": None, "z_dim": 0}, "z_dim must be"),
+        ({"sample": None, "z_dim": "6"}, "z_dim must be"),
+        ({"sample": None, "z_dim": 6.0}, "z_dim must be"),
+        ({"sample": None, "z_dim": True}, "z_dim must be"),
+        ({"sample": None, "z_dim": ()}, "z_dim must be"),
         ({"n": 1}, "n must be a whole number of at least 2"),
         ({"batch_size": 0}, "batch_size must be"),
         ({"epsilon": 0.0}, "epsilon must be above 0"),

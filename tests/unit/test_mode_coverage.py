@@ -1,5 +1,6 @@
 """Mode coverage: closed forms, known ceilings and floors, slow twins of the protocols, and points in files."""
 
+from dataclasses import fields
 from math import erf, exp, log, sqrt
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from scipy.stats import chi2
 
 from ganbench.errors import BadInput, UsageError
 from ganbench.evaluation.options import Options
-from ganbench.evaluation.points import evaluate_points, is_distribution
+from ganbench.evaluation.plan import plan
+from ganbench.evaluation.points import _IDLE, evaluate_points, is_distribution
 from ganbench.features.moments import Moments
 from ganbench.features.point_files import read_points
 from ganbench.features.stats import Features
@@ -352,6 +354,47 @@ def test_options_of_an_evaluation_of_points(points: Array) -> None:
         evaluate_points(points, "ring8-pacgan", options=Options(metrics=("fid",)))
     both = evaluate_points(points, "ring8-pacgan", options=Options(metrics=("fid", "mode_coverage")))
     assert "Not computed, since they look at images: fid." in both.warnings
+
+
+@pytest.mark.parametrize(
+    ("given", "option"),
+    [
+        ({"protocol": "embedded"}, "--protocol"),
+        ({"labels": Path("x.txt")}, "--labels"),
+        ({"ref_test": "digits:test"}, "--ref-test"),
+        ({"weights": Path("x.pt")}, "--weights"),
+        ({"allow_unverified_weights": True}, "--allow-unverified-weights"),
+        ({"allow_code": True}, "--allow-code"),
+        ({"device": "cuda"}, "--device"),
+        ({"backend": "torch"}, "--backend"),
+        ({"batch_size": 8}, "--batch-size"),
+        ({"on_bad_image": "skip"}, "--on-bad-image"),
+        ({"value_range": (0.0, 1.0)}, "--value-range"),
+    ],
+)
+def test_options_that_cannot_count_for_points_are_refused(points: Array, given: dict[str, Any], option: str) -> None:
+    with pytest.raises(UsageError, match=rf"ring8-pacgan is a distribution of points.*{option} \(.*Leave it away"):
+        evaluate_points(points, "ring8-pacgan", options=Options(**given))
+
+
+def test_every_option_counts_for_points_or_is_refused() -> None:
+    """A new option of an evaluation must be decided upon."""
+    count = {"metrics", "unasked", "num", "seed", "command"}
+    hold_anyway = {"offline", "cache"}
+    assert {field.name for field in fields(Options)} == count | hold_anyway | set(_IDLE)
+
+
+def test_what_holds_of_points_anyway_may_be_said(points: Array) -> None:
+    assert evaluate_points(points, "ring8-pacgan", options=Options(device="cpu", offline=True, cache=False))
+
+
+def test_the_plan_of_points(points: Array, tmp_path: Path) -> None:
+    path = saved(points, tmp_path / "x.npy")
+    found = plan(path, "ring8-pacgan", options=Options(num=100))
+    assert found["samples"] == {"source": str(path), "points": 400, "used": 100}
+    assert found["protocol"]["distribution"] == "ring8-pacgan"
+    with pytest.raises(UsageError, match="--backend"):
+        plan(path, "ring8-pacgan", options=Options(backend="torch"))
 
 
 def test_which_references_are_distributions() -> None:

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,11 +15,11 @@ from ganbench.errors import GanbenchError, Unavailable, UsageError
 from ganbench.features import published_stats, reference_inventory, reference_names, reference_search
 from ganbench.features.reference_files import save
 from ganbench.features.reference_making import Origin, build_reference
-from ganbench.features.reference_search import at_hand, check_protocol_of, resolve
+from ganbench.features.reference_search import at_hand, check_protocol_of, made_from, resolve
 from ganbench.features.references import Reference
 from ganbench.features.stats import Features
 from ganbench.images.indexed import IndexedSource
-from ganbench.images.source import ImageSource
+from ganbench.images.source import ImageSource, open_images
 from ganbench.progress import Progress, silent
 from ganbench.protocol import Protocol, get_protocol
 
@@ -383,6 +383,26 @@ def test_images_are_at_hand_only_where_they_are_the_very_ones(house: House) -> N
     assert at_hand(reference("toys", "train", TF)) is None, "made by hand, of images that may be others"
     Toys.here = False
     assert at_hand(house.ask("toys")) is None
+
+
+def test_what_a_reference_was_made_from_is_taken_only_where_it_is_as_it_was(tmp_path: Path) -> None:
+    place = tmp_path / "images.npy"
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 4, 4, 3), dtype=np.uint8)
+    np.save(place, pixels)
+    plain = reference("mine", "train", TF)
+    info = {**plain.info, "made": "by hand", "path": str(place), "source_fingerprint": open_images(place).fingerprint}
+    found = made_from(replace(plain, info=info))
+    assert found is not None
+    assert found.name == str(place)
+    assert made_from(plain) is None
+    for other in ({"made": "imported"}, {"source_fingerprint": "0"}, {"path": None}, {"path": 7}):
+        assert made_from(replace(plain, info=info | other)) is None, other
+    for nowhere in ("", "gone.npy", "\0", "/" + "x" * 5000):  # a side-car may come from another machine
+        assert made_from(replace(plain, info=info | {"path": nowhere})) is None, nowhere
+    np.save(place, pixels[:59])
+    assert made_from(replace(plain, info=info)) is None
+    np.save(place, pixels.astype(np.float32))  # and cannot be read without --value-range
+    assert made_from(replace(plain, info=info)) is None
 
 
 def test_the_inventory_follows_the_order_of_the_search(house: House) -> None:

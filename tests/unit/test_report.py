@@ -296,6 +296,24 @@ def test_html_shows_pairs_closest_first(make_result, tmp_path):
     assert alts == ["nearest reference image r1.0", "nearest reference image r2.0", "nearest reference image r3.0"]
 
 
+def test_html_shows_the_closest_in_their_own_order(make_result, tmp_path):
+    closest = [Pair(picture("f1"), picture("r1"), 5.5, 0.25), Pair(picture("f2"), picture("r2"), 1.0, 0.75)]
+    page = page_of(Report(make_result(), Gallery([picture("a")], [], closest=closest)), tmp_path)
+    alts = [attrs["alt"] for attrs in page.all("img")][1:]
+    assert alts == ["sample f1", "nearest reference image r1", "sample f2", "nearest reference image r2"]
+    assert "distance 5.500 , ratio 0.250 f1 r1" in page.text
+    assert "not at hand here: their positions" not in page.text
+    assert "drawn at random" not in page.text
+
+
+def test_html_names_positions_of_reals_that_are_not_at_hand(make_result, tmp_path):
+    closest = [Pair(picture("f1"), 40123, 5.0, 0.25)]
+    page = page_of(Report(make_result(), Gallery([picture("a")], [], [], closest)), tmp_path)
+    assert [attrs["alt"] for attrs in page.all("img")] == ["sample a", "sample f1"]
+    assert "not at hand here: their positions in it stand in their place" in page.text
+    assert "f1 position 40123" in page.text
+
+
 def test_html_of_a_reference_of_unknown_size(make_result, tmp_path):
     reference = replace(make_result().reference, n=None, split=None)
     report = Report(make_result(reference=reference))
@@ -320,3 +338,19 @@ def test_pictures_are_png_no_larger_than_needed(height, width, size):
     assert image.size == size
     if height == 5:
         assert np.array_equal(np.asarray(image).transpose(2, 0, 1), pixels)
+
+
+def test_a_reading_stands_beside_the_table(make_result):
+    result = make_result()
+    odd = replace(result.metrics["precision"], ideal=0.0, reading="0 is ideal: fresh draws score 0 ± 0.61.")
+    told = str(Report(replace(result, metrics=result.metrics | {"precision": odd})))
+    assert "Precision: 0 is ideal: fresh draws score 0 ± 0.61." in told
+    row = next(line for line in told.splitlines() if line.startswith("Precision "))
+    assert "→ 0" in row
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"), [(184828489003643.0, "1.848e+14"), (123456789.0, "123456789"), (-2e9, "-2.000e+09")]
+)
+def test_large_numbers_have_an_exponent(value, wanted):
+    assert fmt.number(value) == wanted

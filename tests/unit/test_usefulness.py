@@ -1,5 +1,7 @@
 """Classifiers trained on images at hand: what they learn, that images and seed alone decide it, and the scores."""
 
+import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,9 @@ from ganbench.errors import BadInput, UsageError
 from ganbench.features.image_set import ImageArray
 from ganbench.features.stats import Features
 from ganbench.metrics import _training
-from ganbench.metrics._base import TooFewImages
+from ganbench.metrics._base import SlowMetric, TooFewImages
 from ganbench.metrics._labelled import SIDE, Labelled, read
+from ganbench.metrics._registry import METRICS
 from ganbench.metrics._score import score
 from ganbench.metrics._training import Recipe, at_once, by_class, evenly, hits_of, steps_for, train
 from ganbench.metrics.augmentation import Augmentation, _score
@@ -207,6 +210,43 @@ def test_accuracy_by_class() -> None:
     assert by_class(hits, tested, 3) == [0.75, 0, 0.75]
 
 
+def test_progress_counts_the_steps_of_all_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the thread of the caller alone, though each training has one of its own."""
+    monkeypatch.setattr(_training, "_TOLD", 0.002)
+    jobs = [_training.Job([labelled(80, 1)], Recipe(CLASSES, steps, 5), [labelled(20, 2)]) for steps in (30, 50)]
+    told, threads = [], set()
+
+    def progress(*step: Any) -> None:
+        told.append(step)
+        threads.add(threading.get_ident())
+
+    hits = _training.hits_of_all(jobs, device="cpu", progress=progress)
+    assert [len(each) for (each,) in hits] == [20, 20]
+    assert {(stage, total) for stage, _, total in told} == {("training", 80)}
+    done = [step[1] for step in told]
+    assert done == sorted(done)
+    assert done[-1] == 80
+    assert any(0 < each < 80 for each in done)
+    assert threads == {threading.get_ident()}
+
+
+def test_after_an_error_no_further_training_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+
+    def fails() -> None:
+        begun.append(1)
+        raise BadInput("no")
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        with pytest.raises(BadInput, match="no"):
+            at_once([fails, *[lambda: begun.append(2) or time.sleep(0.05)] * 40], device="cpu")
+    finally:
+        torch.set_num_threads(before)
+    assert len(begun) < 10
+
+
 # Reading
 
 
@@ -384,6 +424,18 @@ def test_the_gain_from_its_table() -> None:
     assert whole.details["both_over_classical"] == pytest.approx((0.15 + 0.1 + 0.4 + 0.0) / 4)
     assert whole.series["classical"] == pytest.approx([0.55, 0.85])
     assert whole.series["classical_std"] == pytest.approx([0.05, 0.05])
+
+
+@pytest.mark.parametrize(("name", "steps"), [("cas", 2 * 2 * 3), ("gan_test", 2 * 3), ("augmentation", 2 * 2 * 4 * 3)])
+def test_they_tell_how_far_they_are(name: str, steps: int) -> None:
+    metric = METRICS.get(name)(repeats=2, steps=3)
+    assert isinstance(metric, SlowMetric)
+    told: list[Any] = []
+    real = features(*REAL, held_out=features(*TEST))
+    scores = metric.compute(fake=features(*EASY), real=real, progress=lambda *step: told.append(step))
+    assert told[0] == ("training", 0, steps)
+    assert told[-1] == ("training", steps, steps)
+    assert scores == metric.compute(fake=features(*EASY), real=real)
 
 
 @pytest.mark.parametrize("name", ["cas", "gan_test", "augmentation"])

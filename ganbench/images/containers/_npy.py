@@ -1,5 +1,6 @@
 """The header of the .npy format, read without trust."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import IO, Any
@@ -18,7 +19,7 @@ class Header:
     Attributes:
         shape: of the array.
         fortran: the first axis runs fastest.
-        dtype: its numbers: uint8 or floats.
+        dtype: its numbers.
         start: where the numbers begin, bytes.
     """
 
@@ -28,16 +29,19 @@ class Header:
     start: int
 
 
-def read_header(file: IO[bytes], size: int, where: str) -> Header:
+def read_header(
+    file: IO[bytes], size: int, where: str, *, check: Callable[[np.dtype[Any], str], None] = check_dtype
+) -> Header:
     """Reads the header and checks it against the size of the file, so that nothing is allocated on a lie.
 
     Args:
         file: at its beginning.
         size: bytes of header and numbers together.
         where: what messages call it.
+        check: raises BadInput where the numbers are of a kind that is not wanted; by default where they are no pixels.
 
     Raises:
-        BadInput: it is no .npy, holds pickled objects or other numbers than uint8 and floats, or lies about its size.
+        BadInput: it is no .npy, holds pickled objects or other numbers than are wanted, or lies about its size.
     """
     try:
         version = npy_format.read_magic(file)
@@ -46,7 +50,7 @@ def read_header(file: IO[bytes], size: int, where: str) -> Header:
     except Exception as error:  # the reader raises nearly anything on hostile bytes
         raise BadInput(f"{where} is no .npy array, or is damaged ({error}). Save it again with numpy.save.") from error
     start = file.tell()
-    check_dtype(dtype, where)
+    check(dtype, where)
     announced = prod(shape) * dtype.itemsize
     if min(shape, default=0) < 0 or announced != size - start:
         raise BadInput(

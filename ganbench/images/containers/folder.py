@@ -3,10 +3,12 @@
 import os
 import stat
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
 from ganbench.errors import BadImage, BadInput
+from ganbench.images.classes import FILE, Labels, reader
 from ganbench.images.containers._entries import is_hidden, is_image, no_images, order, suffix_of
 from ganbench.images.formats import CURE, MAX_BYTES
 from ganbench.images.indexed import IndexedSource
@@ -16,7 +18,8 @@ from ganbench.images.source import Container, ImageSource
 class Folder(Container):
     """Images in any depth of folders, in the order of their relative paths, hidden files passed over.
 
-    Links are followed; a folder that is met again, by way of links, is passed over.
+    Links are followed; a folder that is met again, by way of links, is passed over. A `labels.csv` at the top gives
+    the classes.
     """
 
     priority: ClassVar[int] = 0
@@ -31,7 +34,8 @@ class Folder(Container):
         """Lists the images. `value_range` does not concern image files. Raises BadInput where there are none."""
         names: list[str] = []
         others: Counter[str] = Counter()
-        for name in _files(path):
+        found = _files(path)
+        for name in found:
             if is_image(name):
                 names.append(name)
             else:
@@ -39,7 +43,19 @@ class Folder(Container):
         if not names:
             raise no_images(f"The folder {path}", others)
         names.sort(key=order)
-        return IndexedSource(str(path), names, read=lambda index: _read(path / names[index], names[index]))
+        return IndexedSource(
+            str(path),
+            names,
+            read=lambda index: _read(path / names[index], names[index]),
+            labels=_labels(path, names) if FILE in found else None,
+        )
+
+
+def _labels(path: Path, names: list[str]) -> Callable[[], Labels]:
+    table = path / FILE
+    return reader(
+        names, str(table), of=str(path), size=lambda: table.stat().st_size, read=lambda: _read(table, str(table))
+    )
 
 
 def _files(top: Path) -> list[str]:

@@ -1,15 +1,18 @@
 """An .npz with an array of images, read row by row."""
 
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import IO, ClassVar
+from typing import IO, Any, ClassVar
 
 import numpy as np
 
 from ganbench.errors import BadInput
 from ganbench.images.arrays import Layout
+from ganbench.images.classes import Labels, checked
 from ganbench.images.containers._npy import Header, read_header
 from ganbench.images.containers.zip_archive import directory
 from ganbench.images.indexed import RowSource
@@ -19,7 +22,10 @@ _MOST_DEFLATE = 1032  # bytes that one byte of deflate can stand for, at the ver
 
 
 class Npz(Container):
-    """Images in `arr_0` of an .npz, or in its only array. Pickled objects are never read."""
+    """Images in `arr_0` of an .npz, or in its only array. Pickled objects are never read.
+
+    Beside `arr_0`, `labels` gives the classes, or `arr_1` as samplers of diffusion models write it.
+    """
 
     priority: ClassVar[int] = 10
 
@@ -31,7 +37,8 @@ class Npz(Container):
     @classmethod
     def open(cls, path: Path, *, value_range: tuple[float, float] | None) -> ImageSource:
         """Reads the array's header. Raises BadInput where it is damaged, lies, or is no array of images."""
-        info = _chosen(path, directory(path))
+        infos = directory(path)
+        info = _chosen(path, infos)
         where = f"{path}[{info.filename.removesuffix('.npy')}]"
         _check_sizes(info, path, where)
         with _entry(path, info, where) as file:
@@ -53,6 +60,7 @@ class Npz(Container):
             open_rows=lambda: _rows(path, info, header, where),
             row_bytes=layout.row_size * header.dtype.itemsize,
             to_pixels=to_pixels,
+            labels=_labels(path, infos, layout.n),
         )
 
 
@@ -71,6 +79,32 @@ def _chosen(path: Path, infos: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
         f"{path} holds the arrays {', '.join(sorted(names)[:8]) or '(none)'}; wanted the images as arr_0, "
         f"or as the only array. Save them with numpy.savez(path, images)."
     )
+
+
+def _labels(path: Path, infos: list[zipfile.ZipInfo], n: int) -> Callable[[], Labels] | None:
+    arrays = {info.filename: info for info in infos}
+    names = [name for name in ("labels.npy", "arr_1.npy") if name in arrays and "arr_0.npy" in arrays]
+    return partial(_read_labels, path, arrays[names[0]], n) if names else None
+
+
+def _read_labels(path: Path, info: zipfile.ZipInfo, n: int) -> Labels:
+    where = f"{path}[{info.filename.removesuffix('.npy')}]"
+    try:
+        _check_sizes(info, path, where)
+        with _entry(path, info, where) as file:
+            header = read_header(file, info.file_size, where, check=_check_whole)
+            if header.shape != (n,):
+                raise BadInput(f"{where} has the shape {header.shape}; wanted one label for each of {n} images.")
+            data = file.read(n * header.dtype.itemsize + 1)  # one byte more: the end also checks the checksum there
+        return checked(np.frombuffer(data, header.dtype, n), n, where, of=str(path))
+    except (BadInput, ValueError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        why = str(error) if isinstance(error, BadInput) else f"{where} is damaged: {error}."
+        raise BadInput(f"{why} Save whole numbers from 0 on, or, where they are no classes, no array there.") from error
+
+
+def _check_whole(dtype: np.dtype[Any], where: str) -> None:
+    if dtype.kind not in "iu":
+        raise BadInput(f"{where} holds {dtype}; wanted whole numbers, one for each image.")
 
 
 def _check_sizes(info: zipfile.ZipInfo, path: Path, where: str) -> None:

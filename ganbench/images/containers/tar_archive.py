@@ -2,22 +2,27 @@
 
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from ganbench.errors import BadImage, BadInput
+from ganbench.images.classes import FILE, Labels, only, reader
 from ganbench.images.containers._entries import clean_name, is_image, no_images, order, refuse_twins, suffix_of
 from ganbench.images.formats import CURE, MAX_BYTES
 from ganbench.images.indexed import IndexedSource
 from ganbench.images.reading import SharedFile
 from ganbench.images.source import Container, ImageSource
 
+_Entry = tuple[str, int, int]  # name, offset, size
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd"}
 
 
 class TarArchive(Container):
-    """Images in a .tar, in the order of their names. Links in it are passed over; nothing is unpacked to disk."""
+    """Images in a .tar, in the order of their names. Links in it are passed over; nothing is unpacked to disk.
+
+    A `labels.csv` at the top gives the classes.
+    """
 
     priority: ClassVar[int] = 10
 
@@ -35,7 +40,8 @@ class TarArchive(Container):
         """
         file = SharedFile(path)
         _refuse_packed(file)
-        entries: list[tuple[str, int, int]] = []  # name, offset, size
+        entries: list[_Entry] = []
+        tables: list[_Entry] = []
         others: Counter[str] = Counter()
         for member in _members(file):
             name = clean_name(member.name, str(path))
@@ -43,6 +49,7 @@ class TarArchive(Container):
                 continue
             if not is_image(name):
                 others[suffix_of(name)] += 1
+                tables += [(name, member.offset_data, member.size)] * (name == FILE)
             elif member.issparse():
                 raise BadInput(f"{path} has a sparse entry, {name!r}. Pack the images again without --sparse.")
             else:
@@ -51,7 +58,20 @@ class TarArchive(Container):
             raise no_images(f"The archive {path}", others)
         entries.sort(key=lambda entry: order(entry[0]))
         refuse_twins((name for name, _, _ in entries), str(path))
-        return IndexedSource(str(path), [e[0] for e in entries], read=lambda index: _read(file, *entries[index]))
+        names = [name for name, _, _ in entries]
+        labels = _labels(file, tables, names) if tables else None
+        return IndexedSource(str(path), names, read=lambda index: _read(file, *entries[index]), labels=labels)
+
+
+def _labels(file: SharedFile, tables: Sequence[_Entry], names: Sequence[str]) -> Callable[[], Labels]:
+    where = f"{FILE} in {file.path}"
+    return reader(
+        names,
+        where,
+        of=str(file.path),
+        size=lambda: only(tables, where)[2],
+        read=lambda: _read(file, *tables[0]),
+    )
 
 
 def _refuse_packed(file: SharedFile) -> None:

@@ -4,10 +4,12 @@ import stat
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from ganbench.errors import BadImage, BadInput
+from ganbench.images.classes import FILE, Labels, only, reader
 from ganbench.images.containers._entries import clean_name, is_image, no_images, order, refuse_twins, suffix_of
 from ganbench.images.formats import CURE, MAX_BYTES
 from ganbench.images.indexed import IndexedSource
@@ -28,7 +30,10 @@ class _Entry(NamedTuple):
 
 
 class ZipArchive(Container):
-    """Images in a .zip, in the order of their names, stored or deflated. Links are passed over; nothing is unpacked."""
+    """Images in a .zip, in the order of their names, stored or deflated. Links are passed over; nothing is unpacked.
+
+    A `labels.csv` at the top gives the classes.
+    """
 
     priority: ClassVar[int] = 10
 
@@ -46,6 +51,7 @@ class ZipArchive(Container):
                 packed by another method than deflate.
         """
         entries: list[_Entry] = []
+        tables: list[zipfile.ZipInfo] = []
         others: Counter[str] = Counter()
         for info in directory(path):
             name = clean_name(info.filename, str(path))
@@ -55,12 +61,26 @@ class ZipArchive(Container):
                 entries.append(_entry(info, name, path))
             else:
                 others[suffix_of(name)] += 1
+                tables += [info] * (name == FILE)
         if not entries:
             raise no_images(f"The archive {path}", others)
         entries.sort(key=lambda entry: order(entry.name))
         refuse_twins((entry.name for entry in entries), str(path))
         file = SharedFile(path)
-        return IndexedSource(str(path), [e.name for e in entries], read=lambda index: _read(file, entries[index]))
+        names = [entry.name for entry in entries]
+        labels = _labels(file, tables, names) if tables else None
+        return IndexedSource(str(path), names, read=lambda index: _read(file, entries[index]), labels=labels)
+
+
+def _labels(file: SharedFile, tables: Sequence[zipfile.ZipInfo], names: Sequence[str]) -> Callable[[], Labels]:
+    where = f"{FILE} in {file.path}"
+    return reader(
+        names,
+        where,
+        of=str(file.path),
+        size=lambda: only(tables, where).file_size,
+        read=lambda: _read(file, _entry(tables[0], FILE, file.path)),
+    )
 
 
 def directory(path: Path) -> list[zipfile.ZipInfo]:
