@@ -1,6 +1,6 @@
 """Generates the outputs and tables inside README.md and docs/*.md. With --check, says what would change.
 
-    python scripts/make_docs.py [--check] [FILE...]
+    python scripts/make_docs.py [--check] [--without COMMAND] [FILE...]
 
 Comments mark what is generated:
 
@@ -18,6 +18,8 @@ are one session, in order, in one temporary folder, with an empty GANBENCH_HOME,
 Outputs may differ in the last digits from one processor to another. Old and new text of a block are alike where all
 words and whole numbers are equal, and numbers with decimals differ by ten units of the last printed place at most
 (of the coarser of the two). A block that is alike is kept as it is.
+
+`--without COMMAND` keeps the output of a command as it stands: for the test that has run it anyway, and compares.
 """
 
 import argparse
@@ -124,8 +126,8 @@ class Session:
         return "".join(f"{line.rstrip()}\n" for line in text.rstrip().splitlines())
 
 
-def remade(text: str) -> str:
-    """The text of a document with its blocks made anew. Raises DocumentError."""
+def remade(text: str, without: str = "") -> str:
+    """The text of a document with its blocks made anew, but for that of one command. Raises DocumentError."""
     with tempfile.TemporaryDirectory(prefix="ganbench-docs-") as folder:
         session = Session(Path(folder).resolve())
         found = 0
@@ -133,6 +135,8 @@ def remade(text: str) -> str:
         def replace(match: re.Match[str]) -> str:
             nonlocal found
             found += 1
+            if without and match["command"] == without:
+                return match[0]
             new = _block(match, session)
             return match[0] if alike(match[0], new) else new
 
@@ -196,12 +200,12 @@ def shown(path: Path) -> str:
     return str(path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path)
 
 
-def changes(paths: Iterable[Path]) -> list[tuple[Path, str, str]]:
+def changes(paths: Iterable[Path], without: str = "") -> list[tuple[Path, str, str]]:
     """For each document its path, its text and its text made anew. Two at a time, each in a process of its own."""
     paths = list(paths)
     texts = [path.read_text(encoding="utf-8") for path in paths]
     with ProcessPoolExecutor(2, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        made = [pool.submit(remade, text) for text in texts]
+        made = [pool.submit(remade, text, without) for text in texts]
         found = []
         for path, text, future in zip(paths, texts, made, strict=True):
             try:
@@ -215,10 +219,11 @@ def main() -> int:
     """Writes the documents anew, or checks them: 1 where one would change or cannot be made."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 with a diff if something would")
+    parser.add_argument("--without", default="", metavar="COMMAND", help="keep the output of this command as it stands")
     parser.add_argument("files", nargs="*", type=Path, help="documents; all of them by default")
     given = parser.parse_args()
     try:
-        found = changes(path.resolve() for path in given.files or documents())
+        found = changes((path.resolve() for path in given.files or documents()), given.without)
     except DocumentError as error:
         print(error, file=sys.stderr)
         return 1

@@ -22,9 +22,13 @@ FEATURE_CODE = (
     "features/*class*.py",
     "features/devices.py",
     "features/extract.py",
+    "features/extractor.py",
     "features/loading.py",
     "features/onnx_files.py",
     "features/preprocess.py",
+    "features/rows.py",
+    "features/state_dict.py",
+    "features/torchscript_tensors.py",
     "features/user_*.py",
 )
 SCORE_CODE = (
@@ -33,12 +37,14 @@ SCORE_CODE = (
     "evaluation/real*.py",
     "evaluation/scoring.py",
     "evaluation/sides.py",
+    "features/devices.py",
     "features/factors.py",
     "features/image_set.py",
     "features/moments.py",
     "features/reference*.py",
     "features/source_images.py",
     "features/stats.py",
+    "mixtures.py",
 )
 
 

@@ -1,5 +1,6 @@
 """What the end-to-end tests share: a house of their own, the command line in and out of process, pictures, MNIST."""
 
+import hashlib
 import os
 import re
 import shlex
@@ -47,6 +48,30 @@ def settle(patch: pytest.MonkeyPatch, folder: Path) -> Path:
     patch.setenv("TORCH_HOME", str(folder / "torch"))
     patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     return folder / "home"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _converted_once() -> Iterator[None]:
+    """OpenVINO's model of the network that comes with ganbench, converted once in a process: that takes seconds."""
+    from ganbench.features.backends import openvino
+    from ganbench.features.extractors.efficientnet_lite0 import EfficientNetLite0
+
+    convert, made = openvino._converted, {}
+
+    def once(network: Any, size: int) -> Any:
+        if type(network) is not EfficientNetLite0:
+            return convert(network, size)
+        weights = hashlib.sha256()
+        for tensor in network.state_dict().values():
+            weights.update(tensor.numpy().tobytes())
+        key = (size, weights.digest())
+        if key not in made:
+            made[key] = convert(network, size)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(openvino, "_converted", once)
+        yield
 
 
 @pytest.fixture

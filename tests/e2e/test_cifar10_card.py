@@ -51,10 +51,27 @@ def statistics() -> bytes:
     return file.getvalue()
 
 
+@pytest.fixture(scope="module")
+def factor() -> Callable[[Any], Any]:
+    """Makes the factor of a covariance once: it is the same on each empty machine, and takes seconds at this width."""
+    from ganbench.features.references import root
+
+    made: dict[tuple[int, bytes], Any] = {}
+
+    def once(moments: Any) -> Any:
+        key = (moments.n, hashlib.sha256(moments.cov.tobytes()).digest())
+        if key not in made:
+            made[key] = root(moments)
+        return made[key].copy()
+
+    return once
+
+
 @pytest.fixture(autouse=True)
 def _machine(
-    home: Path, tmp_path: Path, weights: bytes, monkeypatch: pytest.MonkeyPatch, pictures: Run, folder_of: Run
-) -> None:
+    home: Path, tmp_path: Path, weights: bytes, factor: Run, monkeypatch: pytest.MonkeyPatch, pictures: Run,
+    folder_of: Run,
+) -> None:  # fmt: skip
     """An empty machine with a folder of samples, on which the weights of `tf` have the sha256 of ours."""
     folder_of(tmp_path / "samples", pictures(12, seed=1))
     protocols = tmp_path / "protocols"
@@ -65,6 +82,7 @@ def _machine(
     monkeypatch.setattr(protocol, "_FOLDER", protocols)
     # What clean-fid itself has downloaded on the machine of the tester is not there either.
     monkeypatch.setattr("ganbench.features.reference_search.downloaded", lambda filename: None)
+    monkeypatch.setattr("ganbench.features.factors.root", factor)
 
 
 @pytest.fixture

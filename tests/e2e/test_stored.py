@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ganbench.errors import CorruptFile
+from ganbench.features.store import FeatureStore
+from ganbench.features.store_entry import CorruptEntry, Stored
+
 Run = Callable[..., Any]
 N = 24
 ASKED = ("--ref", "digits", "--backend", "torch", "--quiet", "--json", "-")
@@ -135,6 +139,52 @@ def test_damaged_features_are_made_again_and_that_is_said(run: Run, lasting: Pat
     assert "made again" in done.err
     assert json.loads(done.out)["metrics"]["inception_score"]["value"] is not None
     assert run("eval", "fake", *ASKED, "--metrics", "inception_score,fid").code == 0
+
+
+@pytest.mark.parametrize("whose", ["reference", "samples"])
+def test_only_what_is_damaged_goes(run: Run, lasting: Path, whose: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A corrupted file of the reference says nothing against the samples' features."""
+    ask(run, metrics="fid")
+    kept = {path.parent for path in (lasting / "home" / "features").glob("*/pool.f32")}
+    dropped: list[Path] = []
+    monkeypatch.setattr(FeatureStore, "drop", lambda self, folder, why: dropped.append(folder))
+    if whose == "reference":
+
+        def corrupt(*_: object, **__: object) -> None:
+            raise CorruptFile("digits.npz is corrupted.")
+
+        monkeypatch.setattr("ganbench.evaluation.real.resolve", corrupt)
+        done = run("eval", "fake", *ASKED, "--metrics", "prd")
+        assert done.code == 1
+        assert done.message == "digits.npz is corrupted."
+        assert not dropped
+    else:
+        first = Stored.rows
+        seen: list[str] = []
+
+        def rows(self: Stored, head: str) -> Any:
+            seen.append(head)
+            if len(seen) == 1:
+                raise CorruptEntry(f"{head}.f32 is corrupted.", folder=self.folder)
+            return first(self, head)
+
+        monkeypatch.setattr(Stored, "rows", rows)
+        ask(run, metrics="prd")
+        assert len(dropped) == 1
+    assert all(folder.is_dir() for folder in kept)
+
+
+def test_a_place_that_cannot_be_written_is_told_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(run)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("ganbench.files.tempfile.mkstemp", refuse)
+    asked = tuple(each for each in ASKED if each != "--quiet")
+    done = run("eval", "fake", *asked, "--seed", "9", "--metrics", "kid,prd,precision_recall")
+    assert done.code == 0, done.err
+    assert done.err.count("not kept for the next run") == 1
 
 
 def test_no_room_is_no_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

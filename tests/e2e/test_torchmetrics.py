@@ -260,7 +260,7 @@ def together(images: Tensor, lasting: Path, tmp_path_factory: pytest.TempPathFac
             for rank in range(2)
         ]
         try:
-            assert [process.wait(timeout=300) for process in running] == [0, 0]
+            assert [process.wait(timeout=900) for process in running] == [0, 0]
         finally:
             for process in running:
                 process.kill()

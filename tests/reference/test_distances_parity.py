@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy import linalg, stats
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from ganbench.features.backends.torch import laid_out
@@ -165,8 +166,9 @@ def test_the_noise_of_kid_full_is_the_literatures() -> None:
 
 
 def test_mind_is_torch_fidelitys() -> None:
-    """Of its releases after 0.4.0; what its source gave is among the unit tests."""
-    mind = module("torch_fidelity.metric_mind").mind_features_to_metric
+    """Of a release after 0.4.0, once there is one; what its source gave is among the unit tests."""
+    why = "no release of torch-fidelity up to 0.4.0 has MIND, only its source; POT stands in for it below"
+    mind = pytest.importorskip("torch_fidelity.metric_mind", reason=why).mind_features_to_metric
     for x, y in ((FAKE, REAL), (FAKE[:700], REAL)):
         theirs = mind(
             torch.from_numpy(x),
@@ -177,6 +179,27 @@ def test_mind_is_torch_fidelitys() -> None:
             verbose=False,
         )
         assert value("mind", fake=x, real=y) == pytest.approx(theirs["monge_inception_distance"], rel=1e-5)
+
+
+@pytest.mark.parametrize("m", [900, 700])
+def test_mind_is_pots_sliced_distance(m: int) -> None:
+    """3 d times the square of its distance, along the same directions, of as many rows of the larger set."""
+    ot = module("ot")
+    x, y = FAKE[:m].astype(float), REAL.astype(float)
+    generator, n = torch.Generator().manual_seed(2020), min(len(x), len(y))
+    x, y = (v if len(v) == n else v[torch.randperm(len(v), generator=generator)[:n].numpy()] for v in (x, y))
+    directions = torch.randn(1000, 64, generator=generator)
+    directions /= directions.norm(dim=1, keepdim=True)
+    theirs = ot.sliced_wasserstein_distance(x, y, projections=directions.T.double().numpy(), p=2)
+    assert value("mind", fake=FAKE[:m], real=REAL) == pytest.approx(3 * 64 * theirs**2, rel=1e-9)
+
+
+def test_mind_is_scipys_where_the_features_are_one_number() -> None:
+    """All directions are there and back, so that it is three times the squared distance of sorted values."""
+    x, y = FAKE[:700, :1].astype(float), REAL[:, :1].astype(float)
+    cost = (x - y.T) ** 2
+    best = cost[linear_sum_assignment(cost)].mean()
+    assert value("mind", fake=x, real=y) == pytest.approx(3 * best, rel=1e-9)
 
 
 @pytest.mark.parametrize("near", [0.0, 0.02])

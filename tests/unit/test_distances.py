@@ -364,7 +364,16 @@ def test_a_shift_costs_its_projections() -> None:
     assert found.value == pytest.approx(math.sqrt(np.mean((u @ c) ** 2)), rel=1e-10)
     assert found.value == pytest.approx(np.linalg.norm(c) / 4, rel=0.1)
     assert run(metric, x, x).value == 0
-    assert run(Mind(), x + c, x).value == pytest.approx(3 * c @ c, rel=0.1)
+
+
+def test_a_shift_costs_mind_three_times_its_square_along_each_direction() -> None:
+    x, c = normal(80, 16, 1), np.random.default_rng(5).normal(size=16)
+    u = torch.randn(1000, 16, generator=torch.Generator().manual_seed(2020))
+    u = (u / u.norm(dim=1, keepdim=True)).double().numpy()
+    found = run(Mind(), x + c, x)
+    assert found.value == pytest.approx(3 * 16 * np.mean((u @ c) ** 2), rel=1e-10)
+    assert found.value == pytest.approx(3 * c @ c, rel=0.1)
+    assert run(Mind(), x, x).value == 0
 
 
 def test_gaussians_have_a_closed_form_in_one_dimension() -> None:

@@ -85,7 +85,7 @@ def test_a_server_that_is_not_there(file_server: Any, tmp_path: Path) -> None:
 
 
 def test_a_server_that_falls_silent(file_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TIMEOUT", 0.2)
+    monkeypatch.setattr(module, "TIMEOUT", 2.0)  # a machine with much to do may take a second for the headers
     file_server.files["a.bin"] = DATA
     file_server.silent.add("a.bin")
     with pytest.raises(Unavailable, match="broke off after 0 bytes"):
@@ -135,7 +135,7 @@ def test_two_processes_at_once_fetch_once(file_server: Any, tmp_path: Path) -> N
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(300)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert (tmp_path / "a.bin").read_bytes() == DATA
     assert len(file_server.asked) == 1

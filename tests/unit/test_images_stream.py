@@ -140,7 +140,7 @@ def test_closing_does_not_wait_for_what_is_queued() -> None:
 
     def slow(index: int) -> Pixels:
         read.append(index)
-        time.sleep(0.02)
+        time.sleep(0.1)  # twenty of these are longer than a busy machine makes anyone wait
         return picture(index)
 
     images = stream(IndexedSource("set", 10_000, read=slow), range(10_000), workers=2)

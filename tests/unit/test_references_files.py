@@ -237,7 +237,7 @@ def test_two_processes_saving_at_once_both_end_well(tmp_path: Path) -> None:
         "for _ in range(10): path = save(reference, Path(sys.argv[1]))\n"
     )
     runs = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(2)]
-    assert [run.wait(60) for run in runs] == [0, 0]
+    assert [run.wait(300) for run in runs] == [0, 0]
     assert load(tmp_path / "toys-train-tf.npz").n == 300
     assert [p.name for p in tmp_path.iterdir() if p.suffix not in (".npz", ".json", ".lock")] == []
 

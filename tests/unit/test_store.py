@@ -1,8 +1,11 @@
 """The store of features and scores."""
 
 import os
+import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from ganbench.errors import CorruptFile, UsageError
 from ganbench.features.extract import Extraction
 from ganbench.features.store import FeatureStore, limit
-from ganbench.features.store_entry import Stored
+from ganbench.features.store_entry import CorruptEntry, Stored
 from ganbench.results import MetricResult
 
 ROWS = {"pool": np.arange(12, dtype=np.float32).reshape(4, 3), "logits": np.ones((4, 2), dtype=np.float32)}
@@ -172,3 +175,118 @@ def test_two_that_write_the_same_do_not_meet(tmp_path: Path) -> None:
     assert found is not None
     np.testing.assert_array_equal(found.rows("pool"), ROWS["pool"])
     assert [path.name for path in tmp_path.iterdir()] == ["k"]
+
+
+# ---------------------------------------------------------------- other processes
+
+
+RESULT = {"fd": MetricResult(value=1.0, label="FD", direction="lower", params={}, n_fake=4, n_real=4)}
+
+
+def while_listed(monkeypatch: pytest.MonkeyPatch, gone: Path) -> None:
+    """Whatever lists files from here on finds `gone`, which another process then takes out at once."""
+    listed = Path.glob
+
+    def glob(self: Path, pattern: str) -> Iterator[Path]:
+        found = list(listed(self, pattern))
+        if gone.is_dir():
+            shutil.rmtree(gone)
+        gone.unlink(missing_ok=True)
+        return iter(found)
+
+    monkeypatch.setattr(Path, "glob", glob)
+
+
+def test_an_entry_that_goes_while_entries_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FeatureStore(tmp_path)
+    stays, goes = put(store, "stays").folder, put(store, "goes").folder
+    while_listed(monkeypatch, goes)
+    assert store.usage() == (1, sum(path.stat().st_size for path in stays.iterdir()))
+
+
+def test_a_file_that_goes_while_bytes_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when another process writes a score under a temporary name."""
+    store = FeatureStore(tmp_path)
+    folder = put(store, "k1").folder
+    wanted = sum(path.stat().st_size for path in folder.iterdir())
+    listed = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda self: iter([*listed(self), self / ".score-x.json-y.part"]))
+    assert store.usage() == (1, wanted)
+
+
+def test_an_entry_that_goes_while_room_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANBENCH_STORE_LIMIT", "1K")
+    store = FeatureStore(tmp_path, warn=pytest.fail)
+    while_listed(monkeypatch, put(store, "goes").folder)
+    writer = store.writer("new", {"pool": 3}, n=4)
+    assert writer is not None
+    writer.abandon()
+
+
+def test_an_abandoned_entry_that_another_clears_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FeatureStore(tmp_path, warn=pytest.fail)
+    left, goes = tmp_path / ".part-left", tmp_path / ".part-goes"
+    for folder in (left, goes):
+        folder.mkdir()
+        os.utime(folder, (0, 0))
+    while_listed(monkeypatch, goes)
+    writer = store.writer("new", {"pool": 3}, n=4)
+    assert writer is not None
+    writer.abandon()
+    assert not left.exists()
+
+
+def test_a_store_that_goes_as_a_whole_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(Path, "glob", gone)
+    assert FeatureStore(tmp_path).usage() == (0, 0)
+
+
+def test_rows_that_went_name_their_entry(tmp_path: Path) -> None:
+    found = put(FeatureStore(tmp_path), "k1")
+    shutil.rmtree(found.folder)
+    for read in (lambda: found.rows("pool"), lambda: found.extraction(frozenset(), seed=0)):
+        with pytest.raises(CorruptEntry, match="cannot be read") as caught:
+            read()
+        assert caught.value.folder == found.folder
+
+
+def test_no_score_is_kept_of_an_entry_that_went(tmp_path: Path) -> None:
+    """Its folder would come back with nothing but a score in it, and count for nothing."""
+    found = put(FeatureStore(tmp_path, warn=pytest.fail), "k1")
+    shutil.rmtree(found.folder)
+    found.keep_score("s", RESULT)
+    assert not found.folder.exists()
+
+
+# ---------------------------------------------------------------- folders that cannot be written
+
+
+@pytest.fixture
+def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on nothing can be made in any folder: who runs the tests may have leave to write everywhere."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("ganbench.files.tempfile.mkstemp", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+
+
+def test_a_folder_that_cannot_be_written_is_told_once(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    told: list[str] = []
+    store = FeatureStore(tmp_path, warn=told.append)
+    put(store, "k1")
+    request.getfixturevalue("read_only")
+    assert [store.writer(key, {"pool": 3}, n=4) for key in ("a", "b")] == [None, None]
+    for key in ("s", "t", "u"):
+        found = store.find("k1")
+        assert found is not None
+        found.keep_score(key, RESULT)
+    assert len(told) == 1
+    assert "not kept for the next run" in told[0]
+    assert "Read-only file system" in told[0]
+    assert FeatureStore(tmp_path, warn=told.append).writer("a", {"pool": 3}, n=4) is None
+    assert len(told) == 2, "another evaluation says it again"
