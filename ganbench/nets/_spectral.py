@@ -12,11 +12,12 @@ _EPS = 1e-12
 
 
 def _normalised(v: Tensor) -> Tensor:
-    return v / (v.norm() + _EPS)
+    found: Tensor = v / (v.norm() + _EPS)
+    return found
 
 
 class _Spectral(nn.Module):
-    weight: nn.Parameter
+    weight: Tensor
     u: Tensor
 
     def _rows(self) -> Tensor:
@@ -54,7 +55,9 @@ class SpectralLinear(_Spectral, nn.Linear):
 class SpectralConv2d(_Spectral, nn.Conv2d):
     """nn.Conv2d with W / sigma(W)."""
 
-    def __init__(self, cin: int, cout: int, kernel: int, *, stride: int = 1, padding: int = 0, bias: bool = True) -> None:
+    def __init__(
+        self, cin: int, cout: int, kernel: int, *, stride: int = 1, padding: int = 0, bias: bool = True
+    ) -> None:
         super().__init__(cin, cout, kernel, stride, padding, bias=bias)
         self.register_buffer("u", torch.empty(cout))
 

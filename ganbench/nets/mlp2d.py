@@ -4,6 +4,7 @@ As in the code published with PacGAN (Lin et al. 2018, https://arxiv.org/abs/171
 width; weights N(0, 0.02^2), biases 0. D has no normalisation of its own.
 """
 
+from itertools import pairwise
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ class _Discriminator(Discriminator):
     def __init__(self, d: int, norm: Norm, outputs: int) -> None:
         super().__init__()
         widths = [d] + [_UNITS] * _LAYERS
-        pairs = zip(widths[:-1], widths[1:], strict=True)
+        pairs = pairwise(widths)
         self.trunk = nn.Sequential(*(Maxout(cin, cout, _PIECES, norm) for cin, cout in pairs))
         self.last = linear(_UNITS, outputs, norm)
 
