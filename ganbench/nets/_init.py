@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 Fill = Callable[[nn.Module, Tensor, torch.Generator], None]
+M = TypeVar("M", bound=nn.Module)
 _WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
@@ -17,6 +19,21 @@ def normal(std: float) -> Fill:
         nn.init.normal_(weight, 0.0, std, generator=generator)
 
     return fill
+
+
+def xavier(gain: float) -> Fill:
+    """Weights U(-a, a), a = gain sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
+
+    def fill(_: nn.Module, weight: Tensor, generator: torch.Generator) -> None:
+        nn.init.xavier_uniform_(weight, gain, generator=generator)
+
+    return fill
+
+
+def with_init(module: M, rule: Fill) -> M:
+    """The module, whose weight is to begin by `rule`."""
+    module.weight_init = rule  # type: ignore[assignment]
+    return module
 
 
 def initialise(net: nn.Module, generator: torch.Generator, *, weights: Fill, gamma_std: float = 0.0) -> None:

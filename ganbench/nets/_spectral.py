@@ -12,11 +12,12 @@ _EPS = 1e-12
 
 
 def _normalised(v: Tensor) -> Tensor:
-    return v / (v.norm() + _EPS)
+    found: Tensor = v / (v.norm() + _EPS)
+    return found
 
 
 class _Spectral(nn.Module):
-    weight: nn.Parameter
+    weight: Tensor
     u: Tensor
 
     def _rows(self) -> Tensor:

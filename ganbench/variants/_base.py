@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
+from ganbench.errors import UsageError
+from ganbench.nets._base import Backbone, Discriminator, Norm, Shape, described
 from ganbench.variants._draws import Draws
 
 N = TypeVar("N", bound=nn.Module)
@@ -30,7 +31,7 @@ class Problem:
     Attributes:
         shape: of one datum, (c, h, w) or (d,).
         backbone: builds G and D.
-        batch_size: of the real data in one update of D.
+        batch_size: inputs of D in one update: as many real data, unless the variant joins several to one input.
         steps: generator updates that the budget allows; None where only a clock ends it.
         device: where everything lies; "meta" where only the cost is wanted.
         draws: the noise of the training.
@@ -81,14 +82,21 @@ class Variant(nn.Module, ABC):
         Config: a frozen dataclass of its settings; the defaults are those of the paper.
         judged: names of the modules that make samples; the average of their weights over training is judged.
         period: steps after which the costs of a step repeat (for terms that are not computed at each).
+        points_only: it is for points (d,) alone; images would take too long.
     """
 
     Config: ClassVar[type]
     judged: ClassVar[tuple[str, ...]] = ("G",)
     period: ClassVar[int] = 1
+    points_only: ClassVar[bool] = False
+    G: nn.Module
 
     def __init__(self, config: Any, problem: Problem) -> None:
         super().__init__()
+        if self.points_only and not problem.backbone.points:
+            raise UsageError(
+                f"{type(self).__name__} is for points alone; found {described(problem.shape)}. Name another variant."
+            )
         self.config, self.problem = config, problem
         self.fakes = 0  # data generated in training, as told by `latent`
 
@@ -141,7 +149,7 @@ def adam(net: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.A
 def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> Tensor:
     """One step down the gradient of a scalar loss. Returns the loss, detached."""
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    torch.autograd.backward(loss)
     optimiser.step()
     return loss.detach()
 

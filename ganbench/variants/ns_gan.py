@@ -30,21 +30,18 @@ def g_loss(*, fake_logits: Tensor) -> Tensor:
     return softplus(-fake_logits).mean()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """Settings."""
-
-    lr_G: float = 2e-4
-    lr_D: float = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
-    n_critic: int = 1
-    d_norm: Literal["native", "none", "spectral"] = "native"
-
-
 class NsGan(Variant):
     """See the top of this file."""
 
-    Config = Config
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        """Settings."""
+
+        lr_G: float = 2e-4
+        lr_D: float = 2e-4
+        betas: tuple[float, float] = (0.5, 0.999)
+        n_critic: int = 1
+        d_norm: Literal["native", "none", "spectral"] = "native"
 
     def __init__(self, config: Config, problem: Problem) -> None:
         super().__init__(config, problem)

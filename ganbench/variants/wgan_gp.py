@@ -37,21 +37,18 @@ def gradient_penalty(D: nn.Module, *, real: Tensor, fake: Tensor, eps: Tensor) -
     return (norm - 1).square().mean()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """Settings."""
-
-    lr_G: float = 1e-4
-    lr_D: float = 1e-4
-    betas: tuple[float, float] = (0.5, 0.9)
-    n_critic: int = 5
-    lambda_gp: float = 10.0
-
-
 class WganGp(Variant):
     """See the top of this file."""
 
-    Config = Config
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        """Settings."""
+
+        lr_G: float = 1e-4
+        lr_D: float = 1e-4
+        betas: tuple[float, float] = (0.5, 0.9)
+        n_critic: int = 5
+        lambda_gp: float = 10.0
 
     def __init__(self, config: Config, problem: Problem) -> None:
         super().__init__(config, problem)

@@ -1,0 +1,77 @@
+"""What tests of variants build them with."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
+from ganbench.nets._registry import BACKBONES
+from ganbench.variants._base import Problem, Variant
+from ganbench.variants._draws import Draws
+from ganbench.variants._registry import VARIANTS
+
+POINTS: tuple[str, Shape] = ("mlp2d", (2,))
+GRAY: tuple[str, Shape] = ("info28-nano", (1, 28, 28))
+COLOUR: tuple[str, Shape] = ("info28-nano", (3, 8, 8))
+BATCH = 6
+
+
+class Reals:
+    """A stream of data that goes on from any position."""
+
+    def __init__(self, shape: Shape, position: int = 0) -> None:
+        self.pool = torch.rand(97, *shape, generator=torch.Generator().manual_seed(5)) * 2 - 1
+        self.position = position
+
+    def draw(self, n: int) -> Tensor:
+        rows = (torch.arange(n) + self.position) % len(self.pool)
+        self.position += n
+        return self.pool[rows]
+
+
+def problem(case: tuple[str, Shape], *, seed: int = 0, batch_size: int = BATCH) -> Problem:
+    name, shape = case
+    return Problem(
+        shape=shape,
+        backbone=BACKBONES.get(name),
+        batch_size=batch_size,
+        steps=10,
+        device=torch.device("cpu"),
+        draws=Draws(seed + 1, "cpu"),
+        init=Draws(seed + 2, "cpu"),
+    )
+
+
+def variant(name: str, case: tuple[str, Shape], *, seed: int = 0, **settings: Any) -> Variant:
+    kind = VARIANTS.get(name)
+    return kind(kind.Config(**settings), problem(case, seed=seed))
+
+
+def trained(made: Variant, steps: int, reals: Reals | None = None) -> Variant:
+    reals = reals or Reals(made.problem.shape)
+    for _ in range(steps):
+        made.step(reals)
+    return made
+
+
+class LinearD(Discriminator):
+    """D(x) = <w, x> + b."""
+
+    def __init__(self, w: Tensor, b: float = 0.0) -> None:
+        super().__init__()
+        self.w, self.b = nn.Parameter(w), b
+
+    def features(self, x: Tensor) -> Tensor:
+        return x.flatten(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1) @ self.w.flatten()[:, None] + self.b
+
+
+def discriminator(name: str, shape: Shape, *, norm: Norm = "native", seed: int = 0) -> Discriminator:
+    return problem((name, shape), seed=seed).discriminator(norm=norm)
+
+
+def backbone(name: str) -> type[Backbone]:
+    return BACKBONES.get(name)
