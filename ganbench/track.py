@@ -108,7 +108,7 @@ def track_folders() -> dict[str, Path]:
 
 
 def open_track(spec: str) -> TrackFolder:
-    """The track of that name, or in that folder. Raises UsageError where there is none, BadInput where it is damaged."""
+    """The track of that name, or in that folder. Raises UsageError where there is none, BadInput where damaged."""
     path = Path(spec)
     if (path / FILE).is_file():
         folder = path

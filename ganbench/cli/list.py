@@ -39,6 +39,12 @@ def _datasets() -> Iterable[Entry]:
     return DATASETS
 
 
+def _tracks() -> Iterable[Entry]:
+    from ganbench.track import open_track, track_folders
+
+    return [Entry(name, open_track(str(folder)).track.title) for name, folder in sorted(track_folders().items())]
+
+
 def _none_yet() -> Iterable[Entry]:
     return []
 
@@ -52,7 +58,7 @@ _KINDS: dict[str, Callable[[], Iterable[Entry]]] = {
     # Kinds of the benchmark harness, which this version does not have.
     "variants": _none_yet,
     "backbones": _none_yet,
-    "tracks": _none_yet,
+    "tracks": _tracks,
 }
 
 

@@ -18,6 +18,7 @@ _COMMANDS = {
     "weights": ("ganbench.cli.weights", "Network weights: list, add, verify."),
     "data": ("ganbench.cli.data", "Datasets: list, get, export."),
     "list": ("ganbench.cli.list", "What there is: metrics, protocols, extractors, datasets."),
+    "board": ("ganbench.cli.board", "Leaderboards out of records: build, check, show."),
     "doctor": ("ganbench.cli.doctor", "What this machine can do."),
     "selftest": ("ganbench.cli.selftest", "Whether this machine computes right."),
     "quickstart": ("ganbench.cli.quickstart", "The main job, offline, on embedded data, in about a minute."),
