@@ -11,6 +11,7 @@ from ganbench.leaderboard.board import Board, Column, Row, Spread
 _ACROSS = 4  # panels in a row
 _WIDE, _HIGH = 190.0, 140.0  # of a panel, with its margins
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 8.0, 22.0, 20.0
+_MARGIN = 1.25
 _FAR_APART = 30.0  # the largest is so many times the smallest: a logarithmic scale shows both
 
 
@@ -115,7 +116,7 @@ class _Scale:
     def over(values: Sequence[float], *, log: bool) -> "_Scale":
         low, high = min(values), max(values)
         if log and low > 0 and high >= _FAR_APART * low:
-            return _Scale(10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(high)), True)
+            return _Scale(low / _MARGIN, high * _MARGIN, True)
         step = _step((high - low) or abs(high) or 1.0)
         low, high = step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9)
         return _Scale(low, high if high > low else low + step, False)
@@ -127,9 +128,8 @@ class _Scale:
 
     def ticks(self) -> list[Tick]:
         if self.log:
-            first, last = round(math.log10(self.low)), round(math.log10(self.high))
-            every = -(-(last - first) // 4) or 1
-            return [Tick(self(10.0**e), f"{10.0**e:g}") for e in range(first, last + 1, every)]
+            powers = range(math.ceil(math.log10(self.low)), math.floor(math.log10(self.high)) + 1)
+            return [Tick(self(10.0**e), f"{10.0**e:g}") for e in powers[:: -(-len(powers) // 5)]]
         step = _step(self.high - self.low)
         count = round((self.high - self.low) / step)
         return [Tick(self(value), f"{value:g}") for i in range(count + 1) for value in [round(self.low + i * step, 10)]]

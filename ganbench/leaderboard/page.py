@@ -115,7 +115,7 @@ def _source(named: Named, machines: dict[str, Any]) -> Source:
     record = named.record
     spent = record.spent
     return Source(
-        file=named.file,
+        file=named.file.removeprefix("records/"),
         status=record.status + (f": {fmt.printable(record.reason)[:300]}" if record.reason else ""),
         steps=fmt.count(spent.steps),
         flops=words.flops(spent.flops),

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from ganbench import formatting as fmt
 from ganbench.errors import BadInput
 from ganbench.leaderboard import words
-from ganbench.leaderboard.board import Board, Column, Extra, Spread
+from ganbench.leaderboard.board import Board, Column, Extra, Row, Spread
 from ganbench.leaderboard.curves import figure_of, file_name
 
 NAME = "README.md"
@@ -97,20 +97,17 @@ def _wins(board: Board) -> Iterator[str]:
 
 
 def _beside(board: Board) -> Iterator[str]:
-    rows = [row for row in board.rows if row.raw or row.best]
-    if not rows:
-        return
-    kinds = [("raw", any(row.raw for row in rows)), ("best", any(row.best for row in rows))]
-    shown = [(kind, column) for kind, there in kinds if there for column in board.columns]
-    headings = ["Variant", *(f"{escaped(words.heading(column))}, {kind}" for kind, column in shown)]
-    lines = []
-    for row in rows:
-        scores = {"raw": row.raw, "best": row.best}
-        cells = [words.figure(scores[k][c.key].median, c) if scores[k] else "" for k, c in shown]
-        lines.append([escaped(row.name), *cells])
-    ns = {row.raw_n for row in rows if row.raw_n}
-    counted = f" Raw weights are scored on {fmt.count(ns.pop())} samples." if len(ns) == 1 else ""
-    yield f"### Beside, never ranked\n\n{words.BESIDE}{counted}\n\n" + table(headings, lines, "l" + "r" * len(shown))
+    shown = [(kind, column) for kind in words.kinds_beside(board) for column in board.columns]
+    if shown:
+        headings = ["Variant", *(f"{escaped(words.heading(column))}, {kind}" for kind, column in shown)]
+        rows = [[escaped(row.name), *(_weak(row, kind, column) for kind, column in shown)] for row in board.rows]
+        about = f"### Beside, never ranked\n\n{words.beside(board)}\n\n"
+        yield about + table(headings, rows, "l" + "r" * len(shown))
+
+
+def _weak(row: Row, kind: str, column: Column) -> str:
+    scores = {"raw": row.raw, "best": row.best}[kind]
+    return words.figure(scores[column.key].median, column) if scores else ""
 
 
 def _extras(board: Board) -> Iterator[str]:

@@ -97,14 +97,26 @@ WINNING = (
     "The probability that a run of the row is better than a run of the column, over all pairs of their seeds; ties "
     "count half."
 )
-BESIDE = (
+_BESIDE = (
     "Medians over seeds. Raw: the plain weights at the end. Best: the point of the budget that is best on the "
     "validation reference, scored with fresh samples. Neither is ranked."
 )
 PUBLISHED = (
-    "Numbers of the literature, as printed. They are not ranked with the rows above: each says what its protocol does "
-    "otherwise."
+    "Numbers of the literature, as printed. They are not ranked with the rows of this board: each says what its "
+    "protocol does otherwise."
 )
 EXTRAS = "Runs at another length. They are not ranked, and not compared with the rows above at equal budget."
 CURVES = "Median and range over seeds at shares of the budget; grey: the other variants."
 SAMPLES = "The first seed of each variant, as it came out."
+
+
+def kinds_beside(board: Board) -> list[str]:
+    """Which scores stand beside the ranked ones: `raw`, `best`, both or none."""
+    return [kind for kind in ("raw", "best") if any(getattr(row, kind) for row in board.rows)]
+
+
+def beside(board: Board) -> str:
+    """What the scores beside the ranked ones are."""
+    counts = {row.raw_n for row in board.rows if row.raw_n}
+    told = f" Raw weights are scored on {fmt.count(counts.pop())} samples." if len(counts) == 1 else ""
+    return _BESIDE + told
