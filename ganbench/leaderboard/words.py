@@ -22,8 +22,8 @@ def reach(spread: Spread, column: Column) -> str:
 
 
 def interval(spread: Spread, column: Column) -> str:
-    """The interval of the median, "[7, 8]"; "" where there is none."""
-    if spread.ci95 is None:
+    """The interval of the median, "[7, 8]"; "" where there is none, or no run has a score."""
+    if spread.ci95 is None or spread.low is None:
         return ""
     low, high = (figure(end, column) for end in spread.ci95)
     return f"[{low}, {high}]"
