@@ -17,6 +17,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/ganbench board check
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("ganbench needs Python 3.11 or newer, found " + sys.version.split()[0] + "; name one: make PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'

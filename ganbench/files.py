@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ganbench.errors import GanbenchError, UsageError
+from ganbench.errors import BadInput, GanbenchError, UsageError
 
 CHUNK = 1 << 20
 
@@ -91,6 +91,18 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes `text` to `path` as UTF-8, atomically."""
     write_bytes(path, text.encode())
+
+
+def read_limited(path: Path, largest: int, *, what: str) -> bytes:
+    """The bytes of a file that should hold `what`. Raises BadInput where it cannot be read, or has over `largest`."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(largest + 1)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}). Wanted: {what}.") from error
+    if len(data) > largest:
+        raise BadInput(f"{path} is larger than {largest >> 20} MiB. Wanted: {what}.")
+    return data
 
 
 @contextmanager

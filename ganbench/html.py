@@ -1,5 +1,6 @@
 """Reports as HTML: single files without outside links, from the templates beside this module."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -58,12 +59,12 @@ class Version:
 
 def report_page(result: Result, gallery: Gallery | None) -> str:
     """The whole report as one HTML file."""
-    return _render("report.html", result=result, gallery=gallery or Gallery())
+    return render("report.html", result=result, gallery=gallery or Gallery())
 
 
 def report_fragment(result: Result) -> str:
     """The table and the warnings alone, to stand inside another page such as a notebook."""
-    return _render("fragment.html", result=result)
+    return render("fragment.html", result=result)
 
 
 def versions_page(
@@ -78,10 +79,11 @@ def versions_page(
         versions: what was evaluated.
         reading: how to read the numbers, in a paragraph.
     """
-    return _render("versions.html", title=title, intro=intro, comparison=comparison, versions=versions, reading=reading)
+    return render("versions.html", title=title, intro=intro, comparison=comparison, versions=versions, reading=reading)
 
 
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
+    """A template of the folder beside this module, filled in; all text in `values` is escaped."""
     return _environment().get_template(template).render(values)
 
 
@@ -124,6 +126,7 @@ def _environment() -> "Environment":
         "particulars": _particulars,
         "cited": _cited,
         "reference_name": fmt.reference_name,
+        "slug": _slug,
     }
     environment.globals |= {"arrows": fmt.ARROWS, "side": SIDE, "perfect": fmt.perfect}
     return environment
@@ -195,6 +198,11 @@ def _particulars(metric: MetricResult) -> list[tuple[str, str]]:
     """The further numbers of a metric: standard error, bias, spread over subsets and what else it tells."""
     numbers = {"stderr": metric.stderr, "bias_estimate": metric.bias_estimate} | dict(metric.details)
     return [(fmt.printable(name), fmt.number(value)) for name, value in numbers.items() if value is not None]
+
+
+def _slug(text: str) -> str:
+    """A name that may stand in an address: letters, digits, dashes."""
+    return "-".join(re.findall(r"[a-z0-9]+", text.lower()))
 
 
 def _cited(result: Result) -> str:

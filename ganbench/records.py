@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganbench.errors import BadInput
+from ganbench.files import read_limited
 from ganbench.results import Result
-from ganbench.serialize import from_json, to_json
+from ganbench.serialize import from_json, plain, to_json
 
 SCHEMA = "ganbench.record/1"
 _LARGEST = 16 << 20  # bytes: no record is larger
@@ -148,17 +149,16 @@ class RunRecord:
 
 def read_record(path: Path) -> RunRecord:
     """Reads a record. Raises BadInput, with the place, where it is none."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(_LARGEST + 1)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror}). Name a record of a run.") from error
-    if len(text) > _LARGEST:
-        raise BadInput(f"{path} is larger than {_LARGEST >> 20} MiB, so it is no record of a run.")
+    text = read_limited(path, _LARGEST, what="the record of a run")
     try:
         schema = json.loads(text).get("schema")
     except (ValueError, AttributeError, RecursionError) as error:
         raise BadInput(f"{path} is no record of a run: {error}.") from error
     if schema != SCHEMA:
         raise BadInput(f"{path} is no record of a run: its schema is {schema!r}, wanted {SCHEMA!r}.")
-    return from_json(RunRecord, text, where=str(path))
+    record = from_json(RunRecord, text, where=str(path))
+    try:
+        plain(record)
+    except ValueError as error:  # JSON's readers take NaN, and 1e999 for infinity
+        raise BadInput(f"{path} is no record of a run: {error}.") from error
+    return record

@@ -51,8 +51,10 @@ def _backbones() -> Iterable[Entry]:
     return BACKBONES
 
 
-def _none_yet() -> Iterable[Entry]:
-    return []
+def _tracks() -> Iterable[Entry]:
+    from ganbench.track import open_track, track_folders
+
+    return [Entry(name, open_track(str(folder)).track.title) for name, folder in sorted(track_folders().items())]
 
 
 _KINDS: dict[str, Callable[[], Iterable[Entry]]] = {
@@ -63,7 +65,7 @@ _KINDS: dict[str, Callable[[], Iterable[Entry]]] = {
     "datasets": _datasets,
     "variants": _variants,
     "backbones": _backbones,
-    "tracks": _none_yet,
+    "tracks": _tracks,
 }
 
 

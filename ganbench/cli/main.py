@@ -21,6 +21,7 @@ _COMMANDS = {
     "sample": ("ganbench.cli.sample", "Samples of a trained run."),
     "bench": ("ganbench.cli.bench", "The runs of a track: run, status, reproduce."),
     "list": ("ganbench.cli.list", "What there is: metrics, protocols, extractors, datasets."),
+    "board": ("ganbench.cli.board", "Leaderboards out of records: build, check, show."),
     "doctor": ("ganbench.cli.doctor", "What this machine can do."),
     "selftest": ("ganbench.cli.selftest", "Whether this machine computes right."),
     "quickstart": ("ganbench.cli.quickstart", "The main job, offline, on embedded data, in about a minute."),

@@ -53,3 +53,9 @@ def test_the_statistics_travel_in_the_wheel(installed: Path, tmp_path: Path) -> 
     result = json.loads(text)
     assert result["protocol"]["name"] == "embedded"
     assert result["metrics"]["frechet_distance"]["label"] == "FD"
+
+
+def test_the_boards_travel_in_the_wheel(installed: Path, tmp_path: Path) -> None:
+    tracks = json.loads(run(installed, tmp_path, "ganbench", "list", "tracks", "--json", "-"))
+    assert {"ring8-pacgan", "grid25", "fashion-mnist-pico"} <= {track["name"] for track in tracks}
+    assert "grid25: as its records give it" in run(installed, tmp_path, "ganbench", "board", "check")

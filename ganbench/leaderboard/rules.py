@@ -1,0 +1,134 @@
+"""What a record must be to stand on a board: whole, true to its own text, and run under the track's rules."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+from ganbench import formatting as fmt
+from ganbench.leaderboard.board import Named
+from ganbench.records import RunRecord
+from ganbench.serialize import plain
+from ganbench.track import Track, TrackFolder
+
+_JUDGING = {  # fields of a run's judging by the track's that they repeat
+    "reference": "reference",
+    "protocol": "protocol",
+    "metrics": "metrics",
+    "validation": "validation",
+    "at": "evaluate_at",
+    "points_n": "points_n",
+    "raw_n": "raw_n",
+    "final_n": "final_n",
+}
+
+
+def faults(named: Named, place: TrackFolder) -> list[str]:
+    """What is wrong with a record of a track, one sentence each, beginning with the file; none where it may stand."""
+    record = named.record
+    found = [*_identity(named, place), *source_faults(record), *_rules(record, place.track)]
+    found += _completeness(record, place.track)
+    return [f"{named.file}: {text}" for text in found]
+
+
+def extra_faults(named: Named, track: str) -> list[str]:
+    """The same of a record that is shown unranked, whose rules may be others."""
+    record, stem = named.record, named.file.rpartition("/")[2].removesuffix(".json")
+    found = list(source_faults(record))
+    if stem != f"{record.variant}-{record.seed}" and not stem.startswith(f"{record.variant}-{record.seed}-"):
+        found.append(f"it is of {_p(record.variant)}, seed {record.seed}; its name must begin with these.")
+    if record.track not in (None, track):
+        found.append(f"its track is {_p(record.track)}, wanted {track} or none.")
+    return [f"{named.file}: {text}" for text in found]
+
+
+def source_faults(record: RunRecord) -> Iterator[str]:
+    """Whether the code in a record is what its sha256 says."""
+    found = hashlib.sha256(record.variant_source.encode()).hexdigest()
+    if found != record.variant_sha256:
+        yield (
+            f"variant_sha256 is {fmt.short(record.variant_sha256)} and the sha256 of variant_source is "
+            f"{fmt.short(found)}: the record was changed. Run it again."
+        )
+
+
+def _identity(named: Named, place: TrackFolder) -> Iterator[str]:
+    record, track = named.record, place.track
+    wanted = f"{record.variant}-{record.seed}.json"
+    if named.file.rpartition("/")[2] != wanted:
+        yield f"it is of {_p(record.variant)}, seed {record.seed}, so its name must be {_p(wanted)}."
+    if record.track != place.name:
+        yield f"its track is {_p(record.track)}, wanted {place.name}."
+    if record.kind != track.kind:
+        yield f"its kind is {record.kind}, that of the track is {track.kind}; kinds are never ranked together."
+    if record.variant not in track.variants:
+        yield f"{_p(record.variant)} is no variant of the track, which has {', '.join(track.variants)}."
+    if record.seed not in track.seeds:
+        yield f"seed {record.seed} is none of the track's, {track.seeds}."
+
+
+def _rules(record: RunRecord, track: Track) -> Iterator[str]:
+    """Where the run was asked for something else than the track asks."""
+    spec = record.config.get("spec")
+    if not isinstance(spec, dict):
+        yield "config.spec is absent, so it does not say how it was run. Make it with `ganbench bench run`."
+        return
+    if record.budget.spec != track.budget:
+        yield _differs("budget.spec", record.budget.spec, track.budget)
+    asked: dict[str, tuple[Any, Any]] = {
+        "variant": (spec.get("variant"), record.variant),
+        "seed": (spec.get("seed"), record.seed),
+        "variant_sha256": (spec.get("variant_sha256"), record.variant_sha256),
+        "kind": (spec.get("kind"), record.kind),
+        "data": (spec.get("data"), track.dataset),
+        "backbone": (spec.get("backbone"), track.backbone),
+        "batch_size": (spec.get("batch_size"), track.batch_size),
+        "budget": (spec.get("budget"), track.budget),
+    }
+    judging, settings = spec.get("judging"), spec.get("settings")
+    for theirs, ours in _JUDGING.items():
+        value = judging.get(theirs) if isinstance(judging, dict) else None
+        asked[f"judging.{theirs}"] = (value, getattr(track, ours))
+    for key, wanted in track.settings.get(record.variant, {}).items():
+        asked[f"settings.{key}"] = (settings.get(key) if isinstance(settings, dict) else None, wanted)
+    for key, (value, wanted) in asked.items():
+        if value != plain(wanted):
+            yield _differs(f"config.spec.{key}", value, wanted)
+
+
+def _completeness(record: RunRecord, track: Track) -> Iterator[str]:
+    budget, spent = record.budget, record.spent
+    if budget.unit == "flop" and spent.flops > budget.amount * (1 + 1e-9):
+        yield f"it spent {spent.flops:.6g} FLOPs of {budget.amount:.6g}: no run may overspend."
+    if record.status == "finished":
+        yield from _finished(record, track)
+
+
+def _finished(record: RunRecord, track: Track) -> Iterator[str]:
+    if record.weights_sha256 is None:
+        yield "it is finished and has no weights_sha256."
+    if record.budget.steps is not None and record.spent.steps != record.budget.steps:
+        yield f"it is finished after {record.spent.steps} steps; its budget allows {record.budget.steps}."
+    found = [point.fraction for point in record.curve]
+    if found != track.evaluate_at:
+        yield _differs("the fractions of its curve", found, track.evaluate_at)
+    final = record.final
+    if final is None:
+        yield "it is finished and has no final result."
+        return
+    if final.samples.n != track.final_n:
+        yield _differs("final.samples.n", final.samples.n, track.final_n)
+    absent = [key for key in track.columns if key not in final.metrics]
+    if absent:
+        yield f"its final result lacks {', '.join(absent)}, which the track's columns name."
+
+
+def _differs(what: str, found: object, wanted: object) -> str:
+    return f"{what} is {_p(plain(found))}, that of the track is {_p(plain(wanted))}."
+
+
+def _p(value: object) -> str:
+    return fmt.printable(value)[:200]
+
+
+assert set(_JUDGING.values()) <= {field.name for field in fields(Track)}

@@ -1,0 +1,122 @@
+"""The figures of a board as people read them: the same on the terminal, in Markdown and in HTML."""
+
+from fractions import Fraction
+
+from ganbench import formatting as fmt
+from ganbench.leaderboard.board import Board, Column, Row, Spread
+
+FAILED = "failed"
+
+
+def figure(value: float | None, column: Column) -> str:
+    """A score; `failed` where there is none, which counts as infinitely bad."""
+    if value is None:
+        return FAILED
+    return f"{value:g}" if column.counts else fmt.figure(value, None, column.direction or "higher")
+
+
+def reach(spread: Spread, column: Column) -> str:
+    """The smallest and the largest score, "7 to 8"; "" where they are one."""
+    low, high = figure(spread.low, column), figure(spread.high, column)
+    return "" if low == high else f"{low} to {high}"
+
+
+def interval(spread: Spread, column: Column) -> str:
+    """The interval of the median, "[7, 8]"; "" where there is none, or no run has a score."""
+    if spread.ci95 is None or spread.low is None:
+        return ""
+    low, high = (figure(end, column) for end in spread.ci95)
+    return f"[{low}, {high}]"
+
+
+def heading(column: Column) -> str:
+    """The label with an arrow towards the better."""
+    return fmt.printable(column.label) + (f" {fmt.ARROWS[column.direction]}" if column.direction else "")
+
+
+def rank(row: Row) -> str:
+    """The rank with its interval: "2 [1, 3]"; a dash where there is none."""
+    if row.rank is None or row.rank_interval is None:
+        return "–"
+    low, high = row.rank_interval
+    return f"{row.rank}" if low == high else f"{row.rank} [{low}, {high}]"
+
+
+def failures(row: Row) -> str:
+    """How many runs diverged or failed: "1 of 5"."""
+    failed = sum(status in ("diverged", "failed") for status in row.statuses)
+    return f"{failed} of {len(row.statuses)}"
+
+
+def flops(value: float) -> str:
+    """5e+12 as "5.0e12"."""
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def share(value: float) -> str:
+    """1/8 for 0.125."""
+    found = Fraction(value).limit_denominator(64)
+    return str(found) if float(found) == value else f"{value:g}"
+
+
+def win(value: float | None) -> str:
+    """A probability with two decimals; "" on the diagonal."""
+    return "" if value is None else f"{value:.2f}"
+
+
+def first_words(board: Board) -> str:
+    """What there is: how many runs, or how to make them."""
+    runs = sum(len(row.seeds) for row in board.rows)
+    if not runs:
+        return "No record exists yet."
+    still = f" {board.missing} of the track's runs have no record yet." if board.missing else ""
+    return f"{runs} runs of {len(board.rows)} variants.{still}"
+
+
+def commands(board: Board) -> tuple[str, str]:
+    """What makes the records and the board."""
+    return f"ganbench bench run {board.track}", f"ganbench board build {board.track}"
+
+
+READING = (
+    "Score: the last checkpoint, averaged weights, after a budget that is the same for all. A figure is the median "
+    "over seeds; below it stand the smallest and the largest score, and in brackets the 95 % bootstrap interval of the "
+    "median over seeds. A run that diverged or failed is infinitely bad; none is left out. Rank: by the median of the "
+    "first ranking key, ties by the next; in brackets its 95 % bootstrap interval over seeds. Rows with fewer than 3 "
+    "runs, or with a run that a clock cut off, have no rank."
+)
+WINNING = (
+    "The probability that a run of the row is better than a run of the column, over all pairs of their seeds; ties "
+    "count half."
+)
+_BESIDE = (
+    "Medians over seeds. Raw: the plain weights at the end. Best: the point of the budget that is best on the "
+    "validation reference, scored with fresh samples. Neither is ranked."
+)
+PUBLISHED = (
+    "Numbers of the literature, as printed. They are not ranked with the rows of this board: each says what its "
+    "protocol does otherwise."
+)
+EXTRAS = "Runs at another length. They are not ranked, and not compared with the rows above at equal budget."
+CURVES = "Median and range over seeds at shares of the budget; grey: the other variants."
+SAMPLES = "The first seed of each variant, as it came out."
+
+
+def kinds_beside(board: Board) -> list[str]:
+    """Which scores stand beside the ranked ones: `raw`, `best`, both or none."""
+    return [kind for kind in ("raw", "best") if any(getattr(row, kind) for row in board.rows)]
+
+
+def beside(board: Board) -> str:
+    """What the scores beside the ranked ones are."""
+    counts = {row.raw_n for row in board.rows if row.raw_n}
+    told = f" Raw weights are scored on {fmt.count(counts.pop())} samples." if len(counts) == 1 else ""
+    return _BESIDE + told
