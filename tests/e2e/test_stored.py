@@ -35,18 +35,26 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ganbench.features.loading.load_extractor", loaded)
 
 
-def ask(run: Run, *more: object, metrics: str = "fid,kid", code: int = 0) -> dict[str, Any]:
-    done = run("eval", "fake", *ASKED, "--metrics", metrics, *more)
-    assert done.code == code, done.err
-    return dict(json.loads(done.out))
-
-
 @pytest.fixture(scope="module")
-def first(lasting: Path) -> dict[str, Any]:
+def first(samples: Path) -> dict[str, Any]:
     import ganbench
 
     report = ganbench.evaluate(fake="fake", real="digits", metrics=["fid", "kid"], backend="torch")
     return dict(json.loads(report.result.to_json()))
+
+
+@pytest.fixture(autouse=True)
+def house(first: dict[str, Any], lasting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the first evaluation left, for each test its own: no test sees what another stored or damaged."""
+    shutil.copytree(lasting / "home", tmp_path / "home")
+    monkeypatch.setenv("GANBENCH_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def ask(run: Run, *more: object, metrics: str = "fid,kid", code: int = 0) -> dict[str, Any]:
+    done = run("eval", "fake", *ASKED, "--metrics", metrics, *more)
+    assert done.code == code, done.err
+    return dict(json.loads(done.out))
 
 
 def test_the_same_again_needs_no_network_and_says_the_same(run: Run, first: dict[str, Any], no_network: None) -> None:
@@ -126,9 +134,9 @@ def test_no_torch_is_imported_for_what_is_stored(command: list[str], first: dict
 
 
 @pytest.mark.parametrize("what", ["logits.f32", "entry.json", "used.i64"])
-def test_damaged_features_are_made_again_and_that_is_said(run: Run, lasting: Path, what: str) -> None:
+def test_damaged_features_are_made_again_and_that_is_said(run: Run, house: Path, what: str) -> None:
     ask(run, metrics="fid")
-    features = (lasting / "home" / "features").glob("*/pool.f32")
+    features = (house / "features").glob("*/pool.f32")
     entry = max(features, key=lambda path: path.parent.stat().st_mtime).parent
     path = entry / what
     path.write_bytes(b"\x01" + path.read_bytes()[1:])
@@ -142,10 +150,10 @@ def test_damaged_features_are_made_again_and_that_is_said(run: Run, lasting: Pat
 
 
 @pytest.mark.parametrize("whose", ["reference", "samples"])
-def test_only_what_is_damaged_goes(run: Run, lasting: Path, whose: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_is_damaged_goes(run: Run, house: Path, whose: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A corrupted file of the reference says nothing against the samples' features."""
     ask(run, metrics="fid")
-    kept = {path.parent for path in (lasting / "home" / "features").glob("*/pool.f32")}
+    kept = {path.parent for path in (house / "features").glob("*/pool.f32")}
     dropped: list[Path] = []
     monkeypatch.setattr(FeatureStore, "drop", lambda self, folder, why: dropped.append(folder))
     if whose == "reference":
