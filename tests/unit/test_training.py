@@ -146,8 +146,9 @@ def test_a_time_limit_is_a_status(tmp_path: Path) -> None:
     assert 0 < record.spent.steps < 100_000
 
 
+@pytest.mark.usefixtures("odd")
 def test_a_budget_of_seconds_ends(tmp_path: Path) -> None:
-    record = train(spec(budget="0.3s", judged=True), tmp_path / "run")
+    record = train(replace(odd_spec(), budget="0.3s", judging=JUDGED), tmp_path / "run")
     assert record.status == "finished"
     assert record.budget.steps is None
     assert record.spent.seconds >= 0.3
