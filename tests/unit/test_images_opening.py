@@ -90,7 +90,9 @@ def test_a_home_folder_is_understood(everywhere: dict[str, Path], monkeypatch: p
 
 
 def test_the_containers_are_one_file_each() -> None:
-    assert CONTAINERS.names() == ["folder", "npy", "npz", "safetensors", "tar_archive", "torch_tensor", "zip_archive"]
+    assert CONTAINERS.names() == [
+        "folder", "npy", "npz", "run_folder", "safetensors", "tar_archive", "torch_tensor", "zip_archive",
+    ]  # fmt: skip
     for entry in CONTAINERS:
         assert entry.summary.endswith(".")
         assert CONTAINERS.get(entry.name).priority >= 0

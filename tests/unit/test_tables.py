@@ -102,12 +102,21 @@ def quick(monkeypatch, make_result):
     return calls
 
 
-def test_quickstart_scores_four_versions_of_equally_many_images(quick, tmp_path, capsys):
-    assert main(["quickstart", "--out", str(tmp_path / "q"), "--num", "20"]) == 0
-    names = ["digits:test", "digits:test, blurred", "digits:test, noisy", "digits:test, two classes"]
+BRIEF = ("--budget", "1e10flop")  # of the GAN: a step or two
+
+
+def test_quickstart_scores_five_versions_of_equally_many_images(quick, tmp_path, capsys):
+    assert main(["quickstart", "--out", str(tmp_path / "q"), "--num", "20", *BRIEF]) == 0
+    names = [
+        "digits:test",
+        "digits:test, blurred",
+        "digits:test, noisy",
+        "digits:test, two classes",
+        "a GAN of half a minute",
+    ]
     assert [call[0] for call in quick] == names
     assert {call[1:4] for call in quick} == {("digits", "embedded", True)}
-    assert [len(call[4]) for call in quick] == [20, 20, 20, 20]
+    assert [len(call[4]) for call in quick] == [20, 20, 20, 20, 20]
     assert len({image.digest for call in quick for image in call[4]}) >= 60
     out = capsys.readouterr().out
     assert ["metric", "better", "real", "blurred", "noisy", "two", "classes"] in [
@@ -119,8 +128,8 @@ def test_quickstart_scores_four_versions_of_equally_many_images(quick, tmp_path,
 def test_quickstart_keeps_two_classes_and_degrades_the_same_images(quick, tmp_path, capsys):
     from ganbench.images.datasets._base import open_dataset
 
-    assert main(["quickstart", "--out", str(tmp_path), "--quiet"]) == 0
-    real, blurred, noisy, two = (call[4] for call in quick)
+    assert main(["quickstart", "--out", str(tmp_path), "--quiet", *BRIEF]) == 0
+    real, blurred, noisy, two, _ = (call[4] for call in quick)
     held_out = open_dataset("digits", "test")
     label_of = {image.digest: held_out.labels[image.index] for image in held_out.images()}
     assert {int(label_of[image.digest]) for image in two} == {0, 1}
@@ -130,9 +139,15 @@ def test_quickstart_keeps_two_classes_and_degrades_the_same_images(quick, tmp_pa
 
 
 def test_quickstart_writes_pages_that_link_to_one_another(quick, tmp_path, capsys):
-    assert main(["quickstart", "--out", str(tmp_path), "--num", "20", "--json", "-", "--quiet"]) == 0
+    assert main(["quickstart", "--out", str(tmp_path), "--num", "20", "--json", "-", "--quiet", *BRIEF]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert [version["name"] for version in data["versions"]] == ["real", "blurred", "noisy", "two-classes"]
+    assert [version["name"] for version in data["versions"]] == [
+        "real",
+        "blurred",
+        "noisy",
+        "two-classes",
+        "gan-samples",
+    ]
     index = (tmp_path / "index.html").read_text(encoding="utf-8")
     for version in data["versions"]:
         stem = version["name"]
@@ -143,7 +158,7 @@ def test_quickstart_writes_pages_that_link_to_one_another(quick, tmp_path, capsy
             == json.dumps(version["result"], indent=1, ensure_ascii=False) + "\n"
         )
     assert "http" not in index
-    assert index.count("<img ") == 12
+    assert index.count("<img ") == 15
     assert main(["compare", *(str(tmp_path / f"{v['name']}.json") for v in data["versions"])]) == 0
 
 

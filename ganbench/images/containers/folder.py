@@ -22,7 +22,7 @@ class Folder(Container):
     the classes.
     """
 
-    priority: ClassVar[int] = 0
+    priority: ClassVar[int] = 5
 
     @classmethod
     def accepts(cls, path: Path) -> bool:

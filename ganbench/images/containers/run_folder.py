@@ -13,7 +13,7 @@ _MARKS = ("config.json", "checkpoints", "samples")
 class RunFolder(Container):
     """A folder that `ganbench train` made."""
 
-    priority: ClassVar[int] = -1  # before folders of images: its pictures are no samples
+    priority: ClassVar[int] = 0  # before folders of images: its pictures are no samples
 
     @classmethod
     def accepts(cls, path: Path) -> bool:
