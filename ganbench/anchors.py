@@ -3,15 +3,14 @@
 `leaderboards/TRACK/anchors.json` holds them. They are rows of the table, and no ranks.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ganbench.errors import BadInput
-from ganbench.files import read_limited
+from ganbench.json_files import read_stated
 from ganbench.results import Result
-from ganbench.serialize import from_json, plain, to_json
+from ganbench.serialize import to_json
 
 FILE = "anchors.json"
 SCHEMA = "ganbench.anchors/1"
@@ -57,18 +56,7 @@ def read_anchors(path: Path) -> Anchors | None:
     """The anchors in a file; None where there is no such file. Raises BadInput where it holds something else."""
     if not path.exists():
         return None
-    text = read_limited(path, _LARGEST, what="anchors of a board")
-    try:
-        schema = json.loads(text).get("schema")
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise BadInput(f"{path} holds no anchors of a board: {error}.") from error
-    if schema != SCHEMA:
-        raise BadInput(f"{path} holds no anchors of a board: its schema is {schema!r}, wanted {SCHEMA!r}.")
-    found = from_json(Anchors, text, where=str(path))
-    try:
-        plain(found)
-    except ValueError as error:
-        raise BadInput(f"{path}: {error}.") from error
+    found = read_stated(Anchors, path, schema=SCHEMA, largest=_LARGEST, what="the anchors of a board")
     for anchor in found.anchors:
         if len(anchor.seeds) != len(anchor.results) or not anchor.results:
             raise BadInput(

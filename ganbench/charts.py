@@ -107,7 +107,7 @@ class Axis:
         if self.log:
             places = [10.0**e for e in range(math.ceil(math.log10(self.low)), math.floor(math.log10(self.high)) + 1)]
             return [Tick(round(self(v), 1), f"{v:,.10g}") for v in places]
-        step = _step(self.high - self.low, self.fewest)
+        step = step_of(self.high - self.low, self.fewest)
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [Tick(round(self(i * step), 1), f"{i * step:,.{decimals}f}") for i in range(first, last + 1)]
@@ -162,7 +162,7 @@ def _curve(columns: Columns) -> Chart:
 def _bars(columns: Columns, others: Sequence[str]) -> Chart:
     classes = [int(value or 0) for value in columns["class"]]
     top = max((value or 0.0) for name in others for value in columns[name]) or 1.0
-    y = Axis(0, min(_step(top) * math.ceil(top / _step(top) - 1e-9), 1.0), _HIGH - _BOTTOM, _TOP)
+    y = Axis(0, min(step_of(top) * math.ceil(top / step_of(top) - 1e-9), 1.0), _HIGH - _BOTTOM, _TOP)
     slot = (_WIDE - _LEFT - _RIGHT) / len(classes)
     gap = 0.15 * slot if slot > 4 else 0.0
     marks: list[Mark] = []
@@ -176,7 +176,7 @@ def _bars(columns: Columns, others: Sequence[str]) -> Chart:
                 f"M{a:.2f} {y(0):.1f}V{at:.1f}H{b:.2f}V{y(0):.1f}Z" if not marks else f"M{a:.2f} {at:.1f}H{b:.2f}"
             )
         marks.append(Mark(_words(name), "".join(parts), *(("dashes",) if marks else ("bars", "M2 0H16V10H2Z"))))
-    every = 1 if len(classes) <= _NAMED_CLASSES else max(1, int(_step(len(classes))))
+    every = 1 if len(classes) <= _NAMED_CLASSES else max(1, int(step_of(len(classes))))
     xs = [Tick(round(_LEFT + (i + 0.5) * slot, 1), str(classes[i])) for i in range(0, len(classes), every)]
     return Chart(across="class", marks=marks, xs=xs, ys=y.ticks())
 
@@ -194,7 +194,7 @@ def _lines(columns: Columns, over: str, others: Sequence[str]) -> Chart:
         for sign in (-1, 1)
     ]
     low, high = min(ends), max(ends)
-    step = _step((high - low) or abs(high) or 1.0)
+    step = step_of((high - low) or abs(high) or 1.0)
     low, high = step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9)
     y = Axis(low, high if high > low else low + step, _HIGH - _BOTTOM, _TOP)
     marks = [Mark(_words(name), _line(places, columns[name], spreads[name], x, y), "line") for name in others]
@@ -223,7 +223,7 @@ def _path(across: Sequence[float | None], up: Sequence[float | None], x: Axis, y
     return "".join(parts)
 
 
-def _step(span: float, fewest: int = _UP) -> float:
+def step_of(span: float, fewest: int = _UP) -> float:
     """A step of 1, 2 or 5 times a power of ten that divides `span` into at least `fewest`, at most 2.5 times that."""
     most = span / fewest * (1 + 1e-9)
     power: float = 10.0 ** math.floor(math.log10(most))

@@ -1,14 +1,12 @@
 """The record of one training run, as `leaderboards/TRACK/records/VARIANT-SEED.json` holds it. Imports no torch."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ganbench.errors import BadInput
-from ganbench.files import read_limited
+from ganbench.json_files import read_stated
 from ganbench.results import Result
-from ganbench.serialize import from_json, plain, to_json
+from ganbench.serialize import plain, to_json
 
 SCHEMA = "ganbench.record/1"
 _LARGEST = 16 << 20  # bytes: no record is larger
@@ -143,22 +141,12 @@ class RunRecord:
     command: str
 
     def to_json(self) -> str:
-        """The JSON text."""
-        return to_json(self) + "\n"
+        """The JSON text; the results in it are as `ganbench eval` writes them."""
+        results = {"final": self.final, "raw": self.raw, "best": self.best}
+        told = {name: result.as_plain() if result else None for name, result in results.items()}
+        return to_json({**plain(self), **told}) + "\n"
 
 
 def read_record(path: Path) -> RunRecord:
     """Reads a record. Raises BadInput, with the place, where it is none."""
-    text = read_limited(path, _LARGEST, what="the record of a run")
-    try:
-        schema = json.loads(text).get("schema")
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise BadInput(f"{path} is no record of a run: {error}.") from error
-    if schema != SCHEMA:
-        raise BadInput(f"{path} is no record of a run: its schema is {schema!r}, wanted {SCHEMA!r}.")
-    record = from_json(RunRecord, text, where=str(path))
-    try:
-        plain(record)
-    except ValueError as error:  # JSON's readers take NaN, and 1e999 for infinity
-        raise BadInput(f"{path} is no record of a run: {error}.") from error
-    return record
+    return read_stated(RunRecord, path, schema=SCHEMA, largest=_LARGEST, what="the record of a run")

@@ -119,12 +119,16 @@ class Result:
     environment: dict[str, Any] = field(default_factory=dict)
     command: str = ""
 
+    def as_plain(self) -> dict[str, Any]:
+        """What its JSON holds: numbers are finite or None, and what a metric does not have is absent."""
+        data: dict[str, Any] = plain(self)
+        data["metrics"] = {name: _without_empty(metric) for name, metric in data["metrics"].items()}
+        return data
+
     def to_json(self) -> str:
         """The JSON text; numbers are finite or null."""
-        data = plain(self)
-        data["metrics"] = {name: _without_empty(metric) for name, metric in data["metrics"].items()}
         # File names need not be Unicode; JSON must be.
-        return to_json(data).encode(errors="replace").decode() + "\n"
+        return to_json(self.as_plain()).encode(errors="replace").decode() + "\n"
 
     @staticmethod
     def from_json(text: str | bytes, *, where: str) -> "Result":

@@ -48,11 +48,15 @@ class Budget:
         tier = next((name for name, flop in TIERS.items() if (self.unit, self.amount) == ("flop", flop)), None)
         return tier or f"{self.amount:g}{self.unit}"
 
+    def price(self, cost: Cost) -> float:
+        """What one step takes of its unit, which is not seconds."""
+        return {"flop": cost.flops, "kimg": cost.reals / 1000, "steps": 1.0}[self.unit]
+
     def steps(self, cost: Cost) -> int | None:
         """Generator updates that it allows; None where only a clock tells. Raises UsageError where it allows none."""
         if self.unit == "seconds":
             return None
-        price = {"flop": cost.flops, "kimg": cost.reals / 1000, "steps": 1.0}[self.unit]
+        price = self.price(cost)
         steps = int(self.amount / price * (1 + 1e-12))
         if steps < 1:
             raise UsageError(f"The budget {self} is less than one step, which takes {price:g} {self.unit}. Give more.")

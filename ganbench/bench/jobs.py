@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from pathlib import Path
 from ganbench.bench.spec import RunSpec
 from ganbench.serialize import from_json, plain
 
-_TRIES = 3  # a process that a signal ended is begun again from its checkpoint so often in all
+_TRIES = 3  # a process that was killed or crashed is begun again from its checkpoint so often in all
+_CRASHES = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
+OUTSIDE = 3  # a worker's exit status where something outside the run failed: a full disk, data that cannot be had
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -51,6 +54,7 @@ class Ended:
     Attributes:
         job: the job.
         record: the text of its record; None where there is none, and then `error` holds the last words of the process.
+        outside: it is not the run that failed, but something around it, or someone stopped it: no record is made.
         picture: the last picture of its samples, PNG.
     """
 
@@ -58,6 +62,7 @@ class Ended:
     record: str | None = None
     picture: bytes | None = None
     error: str = ""
+    outside: bool = False
 
 
 def run_job(job: Job) -> Ended:
@@ -77,10 +82,10 @@ def run_job(job: Job) -> Ended:
             )
         if done.returncode == 0:
             return _ended(job)
-        words = _last_words(job.folder / ".log")
-        if done.returncode > 0:  # an error of its own, which would come again
-            break
-    return Ended(job, error=words or f"the process ended with status {done.returncode}")
+        words = _last_words(job.folder / ".log") or f"the process ended with status {done.returncode}"
+        if -done.returncode not in _CRASHES:  # an error of its own would come again; who was interrupted is to stop
+            return Ended(job, error=words, outside=done.returncode < 0 or done.returncode == OUTSIDE)
+    return Ended(job, error=words)
 
 
 def _ended(job: Job) -> Ended:

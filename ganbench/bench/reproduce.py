@@ -15,7 +15,7 @@ from ganbench.bench.build import source_sha256
 from ganbench.bench.recording import environment
 from ganbench.bench.spec import RunSpec
 from ganbench.bench.train import train
-from ganbench.bench.trainer import Watch
+from ganbench.bench.watch import Watch
 from ganbench.errors import BadInput, UsageError
 from ganbench.records import RunRecord
 from ganbench.serialize import from_json

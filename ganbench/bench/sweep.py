@@ -10,7 +10,7 @@ from ganbench.bench.executors._base import Executor
 from ganbench.bench.jobs import Ended, Job
 from ganbench.bench.recording import environment
 from ganbench.bench.spec import Judging, RunSpec
-from ganbench.errors import UsageError
+from ganbench.errors import GanbenchError, UsageError
 from ganbench.files import write_bytes, write_text
 from ganbench.places import home
 from ganbench.records import RunRecord, Spent, read_record
@@ -134,11 +134,20 @@ def sweep(
     offline: bool = False,
     max_seconds: float | None = None,
 ) -> Iterator[RunRecord]:
-    """Runs what is not done and writes each record as its run ends. Yields the records."""
+    """Runs what is not done and writes each record as its run ends. Yields the records.
+
+    Raises GanbenchError where something around a run failed, such as a full disk: that is no record.
+    """
     waiting = [each for each in planned if not each.done]
     jobs = [job_of(each, offline=offline, max_seconds=max_seconds) for each in waiting]
     places = {job.folder: each.path for job, each in zip(jobs, waiting, strict=True)}
     for ended in executor.run(jobs):
+        if ended.outside:
+            spec = ended.job.spec
+            raise GanbenchError(
+                f"{spec.variant}, seed {spec.seed} was stopped, and not by the run itself: {ended.error} Mend that and "
+                "run the same command again: it goes on where it was."
+            )
         record = _failed(ended) if ended.record is None else from_json(RunRecord, ended.record, where="a run's record")
         write_text(places[ended.job.folder], record.to_json())
         _keep_picture(place, ended)

@@ -8,7 +8,8 @@ from ganbench.bench.build import build
 from ganbench.bench.folder import RunFolder
 from ganbench.bench.judge import Judge
 from ganbench.bench.spec import RunSpec
-from ganbench.bench.trainer import Training, Watch
+from ganbench.bench.trainer import Training
+from ganbench.bench.watch import Watch
 from ganbench.records import RunRecord
 
 

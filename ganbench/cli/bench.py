@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli.console import emit_json
+from ganbench.cli.console import emit_json, progress_bar
 from ganbench.errors import GanbenchError, UsageError
 
 if TYPE_CHECKING:
@@ -59,10 +59,13 @@ def run(track: str, **given: Any) -> None:
         _list(place, planned, given["json_file"])
         return
     executor = EXECUTORS.get(given["executor"])(given["jobs"])
-    done = []
-    for record in sweep(place, planned, executor, offline=given["offline"], max_seconds=given["max_seconds"]):
-        done.append(record)
-        _say(_line(record) + f"   {len(done)} of {sum(not each.done for each in planned)}")
+    done, waiting = [], sum(not each.done for each in planned)
+    with progress_bar() as progress:
+        progress("runs", 0, waiting)
+        for record in sweep(place, planned, executor, offline=given["offline"], max_seconds=given["max_seconds"]):
+            done.append(record)
+            progress("runs", len(done), waiting)
+            _say(f"{_line(record)}   {len(done)} of {waiting}")
     if given["json_file"]:
         from ganbench.serialize import to_json
 

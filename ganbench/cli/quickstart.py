@@ -23,7 +23,6 @@ _BLUR = 1.0  # pixels
 _NOISE = 8.0  # grey levels
 _BUDGET = "1e12flop"  # some half a minute on two cores
 _RATE = 1e-3  # so few steps want a higher rate than the paper's
-_CHECKPOINT = 60.0  # seconds
 _LEAST = 20  # the Inception Score's ten splits need two images each
 
 READING = (
@@ -79,6 +78,7 @@ def _trained(out: Path, n: int, budget: str, *, quiet: bool) -> "tuple[_Version,
     from ganbench.bench.plan import plan_run
     from ganbench.bench.sampling import sample_run
     from ganbench.bench.train import train
+    from ganbench.bench.watch import MINUTE
     from ganbench.cli.train import watching
 
     settings = (f"lr_G={_RATE}", f"lr_D={_RATE}")
@@ -91,7 +91,7 @@ def _trained(out: Path, n: int, budget: str, *, quiet: bool) -> "tuple[_Version,
         settings=settings,
         judged=0,
     )
-    with watching(quiet=quiet, checkpoint_seconds=_CHECKPOINT) as watch:
+    with watching(quiet=quiet, checkpoint_every=MINUTE) as watch:
         record = train(spec, out / "gan", resume=True, offline=True, watch=watch, command="ganbench quickstart")
     samples = sample_run(out / "gan", n, seed=_SEED)
     spent = record.spent
@@ -186,7 +186,7 @@ def _write(out: Path, versions: list[_Version], reports: "list[Report]") -> Path
         report.to_html(out / f"{version.stem}.html")
     page = out / "index.html"
     text = html.versions_page(
-        title="Real digits, and versions of them made worse",
+        title="Real digits, versions of them made worse, and a GAN's",
         intro=[_about(reports[0])],
         comparison=_compared(versions, reports),
         versions=[

@@ -13,7 +13,8 @@ from ganbench.cli.console import emit_json, warn
 from ganbench.errors import GanbenchError
 
 if TYPE_CHECKING:
-    from ganbench.bench.trainer import Watch
+    from ganbench.bench.budget import Budget
+    from ganbench.bench.watch import Watch
     from ganbench.records import RunRecord
 
 
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder; default: "
               "runs/VARIANT-DATA-SEED.")  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the variant; several times.")
-@click.option("--checkpoint-every", default="1min", show_default=True, metavar="SPEC", help="Seconds of training "
-              "between two checkpoints, such as 30s or 10min.")  # fmt: skip
+@click.option("--checkpoint-every", default="1min", show_default=True, metavar="SPEC", help="As --budget: "
+              "what lies between two checkpoints.")  # fmt: skip
 @click.option("--eval-num", type=click.IntRange(min=0), default=2000, show_default=True, metavar="N", help="Samples "
               "that are scored in the end; 0 for none.")  # fmt: skip
 @click.option("--max-seconds", type=float, metavar="S", help="Stop a run that takes longer.")
@@ -47,6 +48,7 @@ def train(variant: str, **given: Any) -> None:
     The folder then holds config.json, metrics.jsonl (losses), checkpoints, sample pictures over time with an animated
     GIF, and report.json. A run whose losses turn to NaN or whose samples collapse ends with status `diverged`, exit 1.
     """
+    from ganbench.bench.budget import Budget
     from ganbench.bench.plan import plan_run
     from ganbench.bench.train import train as run
 
@@ -63,8 +65,8 @@ def train(variant: str, **given: Any) -> None:
         judged=given["eval_num"],
     )
     out = given["out"] or Path("runs") / f"{variant}-{Path(given['data']).name.replace(':', '-')}-{given['seed']}"
-    seconds = checkpoint_seconds(given["checkpoint_every"])
-    with watching(quiet=given["quiet"], checkpoint_seconds=seconds, max_seconds=given["max_seconds"]) as watch:
+    every = Budget.parse(given["checkpoint_every"])
+    with watching(quiet=given["quiet"], checkpoint_every=every, max_seconds=given["max_seconds"]) as watch:
         record = run(
             spec,
             out,
@@ -95,26 +97,15 @@ def _threads() -> int:
     return torch.get_num_threads()
 
 
-def checkpoint_seconds(text: str) -> float:
-    """Seconds out of `30s` or `10min`. Raises UsageError."""
-    from ganbench.bench.budget import Budget
-    from ganbench.errors import UsageError
-
-    budget = Budget.parse(text)
-    if budget.unit != "seconds":
-        raise UsageError(f"--checkpoint-every is {text!r}; wanted a time, such as 30s or 10min.")
-    return budget.amount
-
-
 @contextmanager
-def watching(*, quiet: bool, checkpoint_seconds: float, max_seconds: float | None = None) -> "Iterator[Watch]":
+def watching(*, quiet: bool, checkpoint_every: "Budget", max_seconds: float | None = None) -> "Iterator[Watch]":
     """A watch that draws one line on stderr, where that is a terminal: budget spent, losses, time left."""
-    from ganbench.bench.trainer import Watch
+    from ganbench.bench.watch import Watch
     from ganbench.cli.console import err
     from ganbench.progress import unheard
 
     if quiet or not err.is_terminal:
-        yield Watch(warn=unheard if quiet else warn, checkpoint_seconds=checkpoint_seconds, max_seconds=max_seconds)
+        yield Watch(warn=unheard if quiet else warn, checkpoint_every=checkpoint_every, max_seconds=max_seconds)
         return
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -133,9 +124,7 @@ def watching(*, quiet: bool, checkpoint_seconds: float, max_seconds: float | Non
             if "training" in tasks:
                 bars.update(tasks["training"], losses="  ".join(words))
 
-        yield Watch(
-            progress=progress, tell=tell, warn=warn, checkpoint_seconds=checkpoint_seconds, max_seconds=max_seconds
-        )
+        yield Watch(progress=progress, tell=tell, warn=warn, checkpoint_every=checkpoint_every, max_seconds=max_seconds)
 
 
 def show(record: "RunRecord", out: Path) -> None:

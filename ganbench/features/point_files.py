@@ -12,16 +12,19 @@ from ganbench.features.npz import open_npz
 
 _LIMIT = 4 << 30  # bytes of an array that is taken into memory
 _WANTED = "one array of floats, (n, d)"
+_OF_A_RUN = "samples/final.npy"  # in the folder of a training run
 _NAME = "points"  # of the array among several
 
 
 def read_points(path: Path) -> NDArray[np.floating]:
-    """The points in a .npy, .npz, .pt, .pth or .safetensors file.
+    """The points in a .npy, .npz, .pt, .pth or .safetensors file, or of the last checkpoint of a run's folder.
 
     Of several arrays the one named `points` is meant, `arr_0` in .npz, else the only one with two axes.
 
     Raises BadInput where the file is something else, is damaged, or holds no such array.
     """
+    if (path / _OF_A_RUN).is_file():
+        path = path / _OF_A_RUN
     reader = {".npy": _npy, ".npz": _npz, ".pt": _torch, ".pth": _torch, ".safetensors": _safetensors}.get(
         path.suffix.lower()
     )

@@ -155,7 +155,6 @@ class Board:
             diagonal.
         extras: records that are shown and not ranked.
         published: rows of the literature.
-        records: all records of `rows`.
     """
 
     schema: str = SCHEMA

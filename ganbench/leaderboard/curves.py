@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ganbench.charts import Tick, step_of
 from ganbench.html import render
 from ganbench.leaderboard import words
 from ganbench.leaderboard.board import Board, Column, Row, Spread
@@ -12,15 +13,8 @@ _ACROSS = 4  # panels in a row
 _WIDE, _HIGH = 190.0, 140.0  # of a panel, with its margins
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 8.0, 22.0, 20.0
 _MARGIN = 1.25
+_UP = 2  # the fewest steps of the upright axis: panels are small
 _FAR_APART = 30.0  # the largest is so many times the smallest: a logarithmic scale shows both
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A place on an axis of a panel and what stands there."""
-
-    at: float
-    text: str
 
 
 @dataclass(frozen=True)
@@ -117,7 +111,7 @@ class _Scale:
         low, high = min(values), max(values)
         if log and low > 0 and high >= _FAR_APART * low:
             return _Scale(low / _MARGIN, high * _MARGIN, True)
-        step = _step((high - low) or abs(high) or 1.0)
+        step = step_of((high - low) or abs(high) or 1.0, _UP)
         low, high = step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9)
         return _Scale(low, high if high > low else low + step, False)
 
@@ -130,12 +124,6 @@ class _Scale:
         if self.log:
             powers = range(math.ceil(math.log10(self.low)), math.floor(math.log10(self.high)) + 1)
             return [Tick(self(10.0**e), f"{10.0**e:g}") for e in powers[:: -(-len(powers) // 5)]]
-        step = _step(self.high - self.low)
+        step = step_of(self.high - self.low, _UP)
         count = round((self.high - self.low) / step)
         return [Tick(self(value), f"{value:g}") for i in range(count + 1) for value in [round(self.low + i * step, 10)]]
-
-
-def _step(span: float) -> float:
-    """1, 2 or 5 times a power of ten that divides the span into two to five."""
-    power: float = 10.0 ** math.floor(math.log10(span / 2 * (1 + 1e-9)))
-    return next(power * times for times in (5.0, 2.0, 1.0) if power * times <= span / 2 * (1 + 1e-9))

@@ -1,5 +1,6 @@
 """What a record must be to stand on a board: whole, true to its own text, and run under the track's rules."""
 
+import ast
 import hashlib
 from collections.abc import Iterator
 from dataclasses import fields
@@ -85,15 +86,44 @@ def _rules(record: RunRecord, track: Track) -> Iterator[str]:
         "batch_size": (spec.get("batch_size"), track.batch_size),
         "budget": (spec.get("budget"), track.budget),
     }
-    judging, settings = spec.get("judging"), spec.get("settings")
+    judging = spec.get("judging")
     for theirs, ours in _JUDGING.items():
         value = judging.get(theirs) if isinstance(judging, dict) else None
         asked[f"judging.{theirs}"] = (value, getattr(track, ours))
-    for key, wanted in track.settings.get(record.variant, {}).items():
-        asked[f"settings.{key}"] = (settings.get(key) if isinstance(settings, dict) else None, wanted)
+    yield from _settings(spec.get("settings"), record, track)
     for key, (value, wanted) in asked.items():
         if value != plain(wanted):
             yield _differs(f"config.spec.{key}", value, wanted)
+
+
+def _settings(settings: object, record: RunRecord, track: Track) -> Iterator[str]:
+    """Where settings are neither the track's nor, for the rest, the defaults in the record's own code."""
+    defaults = default_settings(record.variant_source)
+    if defaults is None or not isinstance(settings, dict):
+        yield "its code shows no defaults of a Config, or config.spec no settings, so they cannot be held to the track."
+        return
+    wanted = {**defaults, **plain(track.settings.get(record.variant, {}))}
+    for key in dict.fromkeys([*wanted, *settings]):
+        if key not in wanted:
+            yield f"config.spec.settings has {_p(key)}, which its variant does not have."
+        elif settings.get(key) != wanted[key]:
+            yield _differs(f"config.spec.settings.{key}", settings.get(key), wanted[key])
+
+
+def default_settings(source: str) -> dict[str, Any] | None:
+    """The defaults of the class `Config` in a variant's code, which is read and never run; None where there is none."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == "Config"]
+    if len(classes) != 1:
+        return None
+    fields_ = [node for node in classes[0].body if isinstance(node, ast.AnnAssign) and node.value is not None]
+    try:
+        return {ast.unparse(node.target): plain(ast.literal_eval(node.value)) for node in fields_ if node.value}
+    except ValueError:  # a default that is computed
+        return None
 
 
 def _completeness(record: RunRecord, track: Track) -> Iterator[str]:

@@ -15,16 +15,27 @@ Shape = tuple[int, ...]  # of one datum: (c, h, w) of an image, (d,) of a point
 Norm = Literal["native", "none", "spectral"]
 
 
-class Discriminator(nn.Module, ABC):
-    """A network from data (n, *shape) to numbers (n, outputs): logits, never probabilities."""
+class Discriminator(nn.Module):
+    """A network from data (n, *shape) to numbers (n, outputs): logits, never probabilities.
 
-    @abstractmethod
+    Args:
+        trunk: from data to (n, width).
+        last: from there to (n, outputs).
+    """
+
+    def __init__(self, trunk: nn.Module, last: nn.Module) -> None:
+        super().__init__()
+        self.trunk, self.last = trunk, last
+
     def features(self, x: Tensor) -> Tensor:
-        """What the last linear layer reads, (n, width)."""
+        """What the last layer reads, (n, width)."""
+        found: Tensor = self.trunk(x)
+        return found
 
-    @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """float (n, outputs)."""
+        found: Tensor = self.last(self.features(x))
+        return found
 
 
 class Backbone(ABC):

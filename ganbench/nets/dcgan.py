@@ -9,7 +9,7 @@ are 4x4 (5x5 there) and half as wide; z is normal (uniform there).
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._init import initialise, normal
@@ -26,7 +26,6 @@ def _widths(side: int) -> list[int]:
 
 class _Discriminator(Discriminator):
     def __init__(self, shape: Shape, norm: Norm, outputs: int) -> None:
-        super().__init__()
         batch, cin = norm == "native", shape[0]
         layers: list[nn.Module] = []
         for i, cout in enumerate(_widths(shape[1])):
@@ -34,16 +33,8 @@ class _Discriminator(Discriminator):
             layers.append(conv(cin, cout, 4, norm, stride=2, padding=1, bias=not normed))
             layers += [*([nn.BatchNorm2d(cout)] if normed else []), nn.LeakyReLU(_SLOPE)]
             cin = cout
-        self.trunk = nn.Sequential(*layers, nn.Flatten())
-        self.last = linear(cin * 16, outputs, norm)
-
-    def features(self, x: Tensor) -> Tensor:
-        found: Tensor = self.trunk(x)
-        return found
-
-    def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.last(self.features(x))
-        return found
+        trunk = nn.Sequential(*layers, nn.Flatten())
+        super().__init__(trunk, linear(cin * 16, outputs, norm))
 
 
 class Dcgan(Backbone):

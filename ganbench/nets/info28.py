@@ -8,7 +8,7 @@ in D where the variant leaves D as it is. Weights N(0, 0.02^2). Departures: G en
 
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._layers import Reshape, conv, linear
@@ -22,11 +22,10 @@ def _block(layer: nn.Module, norm: nn.Module | None) -> list[nn.Module]:
 
 class _Discriminator(Discriminator):
     def __init__(self, shape: Shape, widths: tuple[int, int, int], norm: Norm, outputs: int) -> None:
-        super().__init__()
         first, second, hidden = widths
         batch = norm == "native"
         flat = second * (shape[1] // 4) * (shape[2] // 4)
-        self.trunk = nn.Sequential(
+        trunk = nn.Sequential(
             *_block(conv(shape[0], first, 4, norm, stride=2, padding=1), None),
             *_block(
                 conv(first, second, 4, norm, stride=2, padding=1, bias=not batch),
@@ -35,15 +34,7 @@ class _Discriminator(Discriminator):
             nn.Flatten(),
             *_block(linear(flat, hidden, norm, bias=not batch), nn.BatchNorm1d(hidden) if batch else None),
         )
-        self.last = linear(hidden, outputs, norm)
-
-    def features(self, x: Tensor) -> Tensor:
-        found: Tensor = self.trunk(x)
-        return found
-
-    def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.last(self.features(x))
-        return found
+        super().__init__(trunk, linear(hidden, outputs, norm))
 
 
 class Info28(Backbone):

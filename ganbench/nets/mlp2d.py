@@ -7,7 +7,7 @@ width; weights N(0, 0.02^2), biases 0. D has no normalisation of its own.
 from itertools import pairwise
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._layers import Maxout, linear
@@ -18,19 +18,10 @@ _UNITS, _PIECES, _LAYERS = 200, 5, 3
 
 class _Discriminator(Discriminator):
     def __init__(self, d: int, norm: Norm, outputs: int) -> None:
-        super().__init__()
         widths = [d] + [_UNITS] * _LAYERS
         pairs = pairwise(widths)
-        self.trunk = nn.Sequential(*(Maxout(cin, cout, _PIECES, norm) for cin, cout in pairs))
-        self.last = linear(_UNITS, outputs, norm)
-
-    def features(self, x: Tensor) -> Tensor:
-        found: Tensor = self.trunk(x)
-        return found
-
-    def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.last(self.features(x))
-        return found
+        trunk = nn.Sequential(*(Maxout(cin, cout, _PIECES, norm) for cin, cout in pairs))
+        super().__init__(trunk, linear(_UNITS, outputs, norm))
 
 
 class Mlp2d(Backbone):

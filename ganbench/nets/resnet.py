@@ -82,22 +82,17 @@ class DownBlock(nn.Module):
 
 class _Discriminator(Discriminator):
     def __init__(self, shape: Shape, norm: Norm, outputs: int) -> None:
-        super().__init__()
         widths, halving = _DOWN[shape[1]]
         pairs = pairwise((shape[0], *widths))
-        self.trunk = nn.Sequential(
+        trunk = nn.Sequential(
             *(DownBlock(cin, cout, norm, halve=i < halving, first=i == 0) for i, (cin, cout) in enumerate(pairs))
         )
+        super().__init__(trunk, linear(widths[-1], outputs, norm))
         self.summed = norm == "spectral"
-        self.last = linear(widths[-1], outputs, norm)
 
     def features(self, x: Tensor) -> Tensor:
         h = relu(self.trunk(x))
         return h.sum((2, 3)) if self.summed else h.mean((2, 3))
-
-    def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.last(self.features(x))
-        return found
 
 
 class Resnet(Backbone):

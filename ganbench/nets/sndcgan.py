@@ -8,7 +8,7 @@ which one it gets is what the paper compares.
 
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._layers import Reshape, conv, linear
@@ -21,22 +21,13 @@ _DOWN = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1))  #
 
 class _Discriminator(Discriminator):
     def __init__(self, shape: Shape, norm: Norm, outputs: int) -> None:
-        super().__init__()
         layers: list[nn.Module] = []
         cin = shape[0]
         for cout, stride in _DOWN:
             layers += [conv(cin, cout, 2 + stride, norm, stride=stride, padding=1), nn.LeakyReLU(_SLOPE)]
             cin = cout
-        self.trunk = nn.Sequential(*layers, nn.Flatten())
-        self.last = linear(cin * (shape[1] // 8) * (shape[2] // 8), outputs, norm)
-
-    def features(self, x: Tensor) -> Tensor:
-        found: Tensor = self.trunk(x)
-        return found
-
-    def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.last(self.features(x))
-        return found
+        trunk = nn.Sequential(*layers, nn.Flatten())
+        super().__init__(trunk, linear(cin * (shape[1] // 8) * (shape[2] // 8), outputs, norm))
 
 
 class SnDcgan(Backbone):

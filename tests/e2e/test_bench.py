@@ -106,6 +106,17 @@ def test_what_the_track_does_not_have(run: Run, track: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_fails_around_a_run_is_no_record(run: Run, track: Path, home: Path) -> None:
+    (track / "track.toml").write_text(TRACK.format(budget="12steps").replace('"ring8-pacgan"', '"mnist"', 1)
+                                      .replace('"mlp2d"', '"info28-nano"'))  # fmt: skip
+    done = run("bench", "run", "tiny", "--seeds", "1", "--only", "ns-gan", "--offline")
+    assert done.code == 1
+    assert "ns-gan, seed 3 was stopped, and not by the run itself" in done.err
+    assert "mnist" in done.err
+    assert records(track) == {}
+
+
+@pytest.mark.slow
 def test_a_killed_worker_goes_on(command: list[str], run: Run, track: Path, home: Path) -> None:
     (track / "track.toml").write_text(TRACK.format(budget="60steps"))
     sweep = subprocess.Popen([*command, "bench", "run", "tiny", "--seeds", "1", "--only", "ns-gan"])

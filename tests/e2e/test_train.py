@@ -18,7 +18,8 @@ POINTS = ("train", "ns-gan", "--data", "ring8-pacgan", "--batch-size", "16", "--
 
 
 def test_points_from_training_to_scores(run: Run, home: Path) -> None:
-    done = run(*POINTS, "--budget", "40steps", "--out", "run", "--eval-num", "100", "--json", "record.json")
+    done = run(*POINTS, "--budget", "40steps", "--out", "run", "--eval-num", "100", "--json", "record.json",
+               "--checkpoint-every", "7steps")  # fmt: skip
     assert done.code == 0, done.err
     assert "ns-gan on ring8-pacgan, seed 0: finished" in done.out
     assert "Modes" in done.out
@@ -38,6 +39,9 @@ def test_points_from_training_to_scores(run: Run, home: Path) -> None:
     scored = run("eval", "points.npy", "--ref", "ring8-pacgan", "--json", "-", "--quiet")
     assert scored.code == 0, scored.err
     assert 0 <= json.loads(scored.out)["metrics"]["modes"]["value"] <= 8
+    of_the_run = run("eval", "run", "--ref", "ring8-pacgan", "--json", "-", "--quiet")
+    assert of_the_run.code == 0, of_the_run.err
+    assert json.loads(of_the_run.out)["metrics"]["modes"] == record["final"]["metrics"]["modes"]
 
 
 def test_images_from_training_to_scores(run: Run, home: Path) -> None:
@@ -81,7 +85,7 @@ def test_a_setting_that_is_none(run: Run, home: Path) -> None:
         (("--budget", "4steps", "--backbone", "info28"), "is for images; the data are points in 2 dimensions"),
         (("--budget", "4steps", "--backbone", "mlp2"), "Did you mean 'mlp2d'"),
         (("--budget", "4steps", "--data", "digit"), "Did you mean 'digits'"),
-        (("--budget", "4steps", "--checkpoint-every", "3kimg"), "wanted a time"),
+        (("--budget", "4steps", "--checkpoint-every", "often"), "wanted 2e13flop"),
     ],
 )
 def test_what_does_not_fit_is_refused(run: Run, home: Path, change: tuple[str, ...], message: str) -> None:

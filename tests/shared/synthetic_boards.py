@@ -73,6 +73,13 @@ def scores(modes: float, kl: float | None = None, quality: float = 0.9) -> dict[
     return {"modes": modes, "mode_kl": (8 - modes) / 10 + 0.01 if kl is None else kl, "high_quality": quality}
 
 
+CODE = """# the code of {variant}
+class Config:
+    lr_G: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+"""
+
+
 @dataclass(frozen=True)
 class SyntheticTrack:
     """A track's folder and ways to put records into it."""
@@ -86,7 +93,7 @@ class SyntheticTrack:
 
     def record(self, variant: str, seed: int, values: Values | None, **changed: Any) -> RunRecord:
         """A whole record of the track; `values` are those of its final result, None where it diverged."""
-        track, source = self.place.track, f"# the code of {variant}\n"
+        track, source = self.place.track, CODE.format(variant=variant)
         sha = hashlib.sha256(source.encode()).hexdigest()
         settings = {"lr_G": 2e-4, "betas": [0.5, 0.999], **track.settings.get(variant, {})}
         judging = {

@@ -29,7 +29,7 @@ class Tiny(Variant):
         self.D = nn.Linear(1, 1)
 
     def step(self, real: RealStream) -> Mapping[str, Tensor]:
-        raise NotImplementedError
+        return {}
 
     def put(self, value: float) -> None:
         with torch.no_grad():

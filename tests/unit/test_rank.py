@@ -13,11 +13,14 @@ import pytest
 from synthetic_boards import SyntheticTrack, filled, result, scores, synthetic_track
 
 from ganbench.anchors import read_anchors
+from ganbench.bench.build import settings_of, source_of
 from ganbench.errors import BadInput
 from ganbench.leaderboard import resampling as rs
 from ganbench.leaderboard.board import Board, Row
 from ganbench.leaderboard.gather import gather
 from ganbench.leaderboard.rank import board_of
+from ganbench.leaderboard.rules import default_settings
+from ganbench.variants._registry import VARIANTS
 
 
 @pytest.fixture
@@ -236,6 +239,8 @@ RULES = [
     (("config", "spec", "backbone"), "mlp9d", "config.spec.backbone is mlp9d"),
     (("config", "spec", "data"), "grid25", "config.spec.data is grid25"),
     (("config", "spec", "settings", "lr_G"), 1e-3, "config.spec.settings.lr_G is 0.001, that of the track is 0.0001"),
+    (("config", "spec", "settings", "betas"), [0.9, 0.9], "config.spec.settings.betas is [0.9, 0.9]"),
+    (("config", "spec", "settings", "m"), 4, "config.spec.settings has m, which its variant does not have"),
     (("config", "spec", "judging", "final_n"), 100, "config.spec.judging.final_n is 100"),
     (("config", "spec"), None, "config.spec is absent"),
     (("kind",), "open", "its kind is open, that of the track is controlled; kinds are never ranked together"),
@@ -296,14 +301,14 @@ def test_a_row_is_of_one_code_and_one_set_of_settings(track: SyntheticTrack) -> 
 def test_what_is_no_record(track: SyntheticTrack, text: str) -> None:
     path = track.add("ns-gan", 0, scores(5))
     path.write_text(text)
-    assert "ns-gan-0.json is no record of a run" in refusal(track)
+    assert "ns-gan-0.json is not the record of a run" in refusal(track)
 
 
 @pytest.mark.parametrize("number", ["NaN", "1e999", "-Infinity"])
 def test_numbers_that_are_none_are_refused(track: SyntheticTrack, number: str) -> None:
     path = track.add("ns-gan", 0, scores(5))
     path.write_text(path.read_text().replace('"seconds_evaluating": 3.0', f'"seconds_evaluating": {number}'))
-    assert "ns-gan-0.json is no record of a run" in refusal(track)
+    assert "ns-gan-0.json is not the record of a run" in refusal(track)
 
 
 def test_anchors_need_a_result_for_each_seed(track: SyntheticTrack) -> None:
@@ -328,3 +333,16 @@ def test_unranked_records_may_be_of_another_length(track: SyntheticTrack) -> Non
     assert found.rows[0].seeds == [0, 1, 2]
     track.edit(path.with_name("ns-gan-0-long.json"), "variant_source", value="# other")
     assert "unranked/ns-gan-0-long.json: variant_sha256 is" in refusal(track)
+
+
+@pytest.mark.parametrize("variant", VARIANTS.names())
+def test_the_defaults_of_a_variant_are_read_from_its_code(variant: str) -> None:
+    """Read, and never run: what they are is what the installed variant says."""
+    assert default_settings(source_of(variant)) == settings_of(variant, {})
+
+
+@pytest.mark.parametrize(
+    "source", ["", "class Config:", "class Config:\n    a: int = f()\n", "class Config: pass\nclass Config: pass"]
+)
+def test_code_without_plain_defaults_has_none(source: str) -> None:
+    assert default_settings(source) is None

@@ -12,12 +12,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganbench.bench.budget import BudgetSpent
+from ganbench.bench.budget import Budget, BudgetSpent
+from ganbench.bench.checkpoint import Checkpoints
 from ganbench.bench.plan import plan_run
 from ganbench.bench.sampling import sample_run
+from ganbench.bench.scores import best_point
 from ganbench.bench.spec import Judging, RunSpec
 from ganbench.bench.train import train
-from ganbench.bench.trainer import Stopped, Watch, best_point
+from ganbench.bench.watch import Stopped, Watch
 from ganbench.errors import BadInput, UsageError
 from ganbench.records import CurvePoint, read_record
 from ganbench.variants import ns_gan
@@ -106,6 +108,23 @@ def test_what_was_lost_after_the_last_checkpoint_is_done_again(tmp_path: Path) -
     assert "damaged" in said[0]
     steps = [json.loads(line)["step"] for line in (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()]
     assert steps == list(range(1, STEPS + 1))
+
+
+@pytest.mark.parametrize("every", ["5steps", "0.08kimg", "1flop", "0.0001s"])
+def test_how_often_is_saved_changes_nothing(tmp_path: Path, every: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[int] = []
+    save = Checkpoints.save
+
+    def counted(self: Checkpoints, step: int, state: Mapping[str, Any]) -> Path:
+        saved.append(step)
+        return save(self, step, state)
+
+    whole = train(spec(), tmp_path / "whole").weights_sha256
+    monkeypatch.setattr(Checkpoints, "save", counted)
+    often = train(spec(), tmp_path / "often", watch=Watch(checkpoint_every=Budget.parse(every)))
+    assert often.weights_sha256 == whole
+    wanted = {"5steps": [5, 10, 15, 20, 24], "0.08kimg": [5, 10, 15, 20, 24]}.get(every, list(range(1, STEPS + 1)))
+    assert sorted(set(saved)) == wanted
 
 
 def test_seeds_differ_and_repeat(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from ganbench.errors import Unavailable
 _RETRIES = 3  # of a job whose worker or machine is lost
 
 
-def _run(text: str) -> tuple[str | None, bytes | None, str]:
+def _run(text: str) -> tuple[str | None, bytes | None, str, bool]:
     ended = run_job(Job.read(text))
-    return ended.record, ended.picture, ended.error
+    return ended.record, ended.picture, ended.error, ended.outside
 
 
 class Ray(Executor):
@@ -50,7 +50,7 @@ class Ray(Executor):
             try:
                 yield Ended(job, *ray.get(done))
             except ray.exceptions.RayError as error:
-                yield Ended(job, error=str(error).strip().splitlines()[-1])
+                yield Ended(job, error=str(error).strip().splitlines()[-1], outside=True)  # machines were lost
 
 
 def _ray() -> Any:

@@ -1,0 +1,127 @@
+"""What a run's samples score: the curve over the budget, and the results in the end."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ganbench.bench.build import Built
+from ganbench.bench.checkpoint import load_checkpoint, save_checkpoint
+from ganbench.bench.judge import FRESH, Judge, sample, values_of
+from ganbench.metrics._registry import direction_of
+from ganbench.records import CurvePoint
+from ganbench.results import Result
+from ganbench.serialize import from_json, to_json
+from ganbench.track import better
+
+_FINAL, _RAW, _BEST = "last checkpoint", "plain weights", "best point"
+_AVERAGED = "averaged weights"
+
+
+class Scores:
+    """The scores of one run.
+
+    Args:
+        built: the run.
+        judge: scores its samples; None for no scores.
+        folder: where the averaged weights of each point are kept.
+
+    Attributes:
+        curve: the points so far.
+        final, raw, best: the results in the end, as a record has them.
+    """
+
+    def __init__(self, built: Built, judge: Judge | None, folder: Path) -> None:
+        self._built, self._judge, self._folder = built, judge, folder
+        self.curve: list[CurvePoint] = []
+        self.final: Result | None = None
+        self.raw: Result | None = None
+        self.best: Result | None = None
+
+    @property
+    def n(self) -> int:
+        """Samples that are made in the end."""
+        return self._judge.how.final_n if self._judge else 64
+
+    def take(self, fraction: float, *, step: int, seconds: float) -> bool:
+        """Scores the points whose time has come. Returns whether there were any."""
+        at = self._judge.how.at if self._judge else []
+        before = len(self.curve)
+        while len(self.curve) < len(at) and fraction >= at[len(self.curve)] - 1e-12:
+            self._score(at[len(self.curve)], step=step, seconds=seconds)
+        return len(self.curve) > before
+
+    def _score(self, fraction: float, *, step: int, seconds: float) -> None:
+        built, judge = self._built, self._judge
+        assert judge is not None
+        how = judge.how
+        with built.ema.applied():
+            averaged = sample(built, how.points_n)
+        sets = {_AVERAGED: averaged, _RAW: sample(built, how.raw_n)}
+        results = judge.scores(sets, keep=how.validation is not None)
+        point = CurvePoint(
+            fraction=fraction,
+            step=step,
+            flops=step * built.cost.flops,
+            kimg=built.meter.reals / 1000,
+            seconds=seconds,
+            n=how.points_n,
+            ema=values_of(results[_AVERAGED]),
+            raw=values_of(results[_RAW]),
+        )
+        if how.validation is not None:
+            again = judge.scores({_AVERAGED: averaged}, reference=how.validation, keep=True)
+            point = replace(point, validation=values_of(again[_AVERAGED]))
+        self.raw = results[_RAW]  # of the last point: that of the last checkpoint
+        save_checkpoint(self._weights_of(len(self.curve)), {"weights": built.ema.weights()})
+        self.curve.append(point)
+
+    def finish(self, samples: Tensor) -> None:
+        """Scores the samples of the last checkpoint, and the best point on samples that nothing was chosen by."""
+        if self._judge is None:
+            return
+        self.final = self._judge.scores({_FINAL: samples})[_FINAL]
+        number = best_point(self.curve, self._judge.how.ranked_by, of_points=samples.is_floating_point())
+        if number is not None:
+            weights = load_checkpoint(self._weights_of(number))["weights"]
+            with self._built.ema.applied(weights):
+                fresh = sample(self._built, self._judge.how.points_n, start=FRESH)
+            self.best = self._judge.scores({_BEST: fresh})[_BEST]
+
+    def worse_than_first(self) -> str | None:
+        """Why the run counts as diverged though it came to its end: its kernel distance grew since the first point."""
+        values = [point.ema.get("kernel_distance") for point in self.curve]
+        if len(values) < 2 or values[0] is None or values[-1] is None or values[-1] <= values[0]:
+            return None
+        return f"the kernel distance grew from {values[0]:.4g} at the first point to {values[-1]:.4g} at the end"
+
+    def _weights_of(self, number: int) -> Path:
+        return self._folder / f"point-{number}.safetensors"
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it."""
+        return {"curve": to_json(self.curve, indent=None), "raw": self.raw.to_json() if self.raw else None}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes back to where `state` was taken."""
+        self.curve = from_json(list[CurvePoint], state["curve"], where="a checkpoint's curve")
+        self.raw = Result.from_json(state["raw"], where="a checkpoint") if state["raw"] else None
+
+
+def best_point(curve: list[CurvePoint], key: str | None, *, of_points: bool) -> int | None:
+    """The number of the best point by validation; None where there is nothing to choose by.
+
+    Points of a mixture have no second reference: there the samples that are scored afterwards are fresh.
+    """
+    if key is None or len(curve) < 2:
+        return None
+    values = [(point.ema if of_points else point.validation).get(key) for point in curve]
+    known = [(value, number) for number, value in enumerate(values) if value is not None]
+    if not known:
+        return None
+    best = known[0]
+    for each in known[1:]:
+        if better(direction_of(key), each[0], best[0]):
+            best = each
+    return best[1]
