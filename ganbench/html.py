@@ -111,6 +111,7 @@ def _environment() -> "Environment":
         "columns": _columns,
         "missing": _missing,
         "biased": _biased,
+        "rankless": _rankless,
         "perfects": _perfects,
         "size": _size,
         "number": fmt.number,
@@ -159,6 +160,11 @@ def _missing(result: Result) -> dict[str, list[tuple[str, MetricResult]]]:
 def _biased(result: Result) -> list[MetricResult]:
     """The metrics whose bias is told in a sentence."""
     return [metric for metric in result.metrics.values() if fmt.bias_sentence(metric)]
+
+
+def _rankless(result: Result) -> bool:
+    """Whether there is a metric that is not simply the better the lower or higher it is."""
+    return any(metric.ideal is not None or metric.unranked for metric in result.metrics.values())
 
 
 def _perfects(result: Result) -> bool:

@@ -82,9 +82,10 @@ def _not_held_out(extraction: Extraction, reference: Reference, held_out: HeldOu
         of = "samples"
     else:
         return ""
+    need, say = ("needs", "says") if len(held_out.names) == 1 else ("need", "say")
     return (
-        f"The held-out images are the very images of the {of}: {', '.join(held_out.names)} need real images that "
-        "the model was not trained on, and say nothing here. Name some: --ref-test NAME:SPLIT|SOURCE"
+        f"The held-out images are the very images of the {of}: {', '.join(held_out.names)} {need} real images that "
+        f"the model was not trained on, and {say} nothing here. Name some: --ref-test NAME:SPLIT|SOURCE"
     )
 
 

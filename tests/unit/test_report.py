@@ -354,3 +354,14 @@ def test_a_reading_stands_beside_the_table(make_result):
 )
 def test_large_numbers_have_an_exponent(value, wanted):
     assert fmt.number(value) == wanted
+
+
+def test_a_reading_stands_below_the_table_of_a_page(make_result, tmp_path):
+    result = make_result()
+    odd = replace(result.metrics["precision"], ideal=0.0, reading="0 is <ideal>.")
+    Report(replace(result, metrics=result.metrics | {"precision": odd})).to_html(tmp_path / "odd.html")
+    page = (tmp_path / "odd.html").read_text(encoding="utf-8")
+    assert "<p><strong>Precision.</strong> 0 is &lt;ideal&gt;.</p>" in page
+    assert "the nearer the better" in page
+    Report(result).to_html(tmp_path / "plain.html")
+    assert "the nearer the better" not in (tmp_path / "plain.html").read_text(encoding="utf-8")
