@@ -59,14 +59,11 @@ class LinearD(Discriminator):
     """D(x) = <w, x> + b."""
 
     def __init__(self, w: Tensor, b: float = 0.0) -> None:
-        super().__init__()
+        super().__init__(nn.Flatten(), nn.Identity())
         self.w, self.b = nn.Parameter(w), b
 
-    def features(self, x: Tensor) -> Tensor:
-        return x.flatten(1)
-
     def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(1) @ self.w.flatten()[:, None] + self.b
+        return self.features(x) @ self.w.flatten()[:, None] + self.b
 
 
 def discriminator(name: str, shape: Shape, *, norm: Norm = "native", seed: int = 0) -> Discriminator:
