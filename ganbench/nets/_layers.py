@@ -1,6 +1,5 @@
 """Layers that backbones share: those of D with or without the spectral norm, and small reshapes."""
 
-import torch
 from torch import Tensor, nn
 
 from ganbench.nets._base import Norm
@@ -43,4 +42,6 @@ class Maxout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, cin) to (n, cout)."""
-        return torch.amax(self.linear(x).view(len(x), self.units, self.pieces), dim=2)
+        pieces = self.linear(x).view(len(x), self.units, self.pieces)
+        largest: Tensor = pieces.max(dim=2).values  # the backward of `amax` counts ties: a tenth of a step
+        return largest
