@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-INIT, NOISE, ORDER, JUDGED = range(4)
+INIT, NOISE, ORDER, JUDGED, REAL = range(5)
 
 
 def stream_seed(seed: int, *key: int) -> int:

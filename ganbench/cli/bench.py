@@ -18,7 +18,7 @@ _JSON = click.option("--json", "json_file", metavar="FILE", help="Write the resu
 
 @click.group("bench", context_settings={"help_option_names": ["-h", "--help"]})
 def bench() -> None:
-    """The runs of a track: run, status, reproduce."""
+    """The runs of a track: run, status, anchors, reproduce."""
 
 
 @bench.command("run")
@@ -82,6 +82,32 @@ def status(track: str, json_file: str | None) -> None:
 
     place = open_track(track)
     _list(place, plan_sweep(place), json_file)
+
+
+@bench.command("anchors")
+@click.argument("track")
+@click.option("--device", default="cpu", show_default=True, metavar="cpu|cuda|cuda:N|mps")
+@click.option("--offline", is_flag=True, help="Use no network.")
+def anchors(track: str, **given: Any) -> None:
+    """Score real data and an untrained generator as TRACK scores its runs: the floor and the ceiling of its board.
+
+    They are written to anchors.json in the track's folder, and are rows of the board that have no rank.
+    """
+    from ganbench.anchors import FILE
+    from ganbench.bench.anchoring import make_anchors
+    from ganbench.features.devices import choose
+    from ganbench.files import write_text
+    from ganbench.track import open_track
+
+    place = open_track(track)
+    with progress_bar() as progress:
+        found = make_anchors(
+            place, device=choose(given["device"]), offline=given["offline"], progress=progress, warn=_say
+        )
+    write_text(place.folder / FILE, found.to_json())
+    for anchor in found.anchors:
+        _say(f"{place.name}: {anchor.name}: {anchor.made}; seeds {', '.join(map(str, anchor.seeds))}")
+    _say(f"Wrote {place.folder / FILE}. Next: ganbench board build {place.name}")
 
 
 @bench.command("reproduce")

@@ -44,9 +44,12 @@ def _judged(records: Sequence[Named], anchors: Anchors | None, anchors_file: str
             result = getattr(named.record, part)
             if result is not None:
                 yield _Judged(named.file if part == "final" else f"{named.file} ({part})", result, part == "final")
+    scored = max((named.record.final.samples.n for named in records if named.record.final), default=0)
     for anchor in anchors.anchors if anchors else ():
         for seed, result in zip(anchor.seeds, anchor.results, strict=True):
-            yield _Judged(f"{anchors_file} ({anchor.name}, {seed})", result, True)
+            # Real images that no reference holds may be fewer than a run's samples; the row says how many they are.
+            fewer = anchor.name == "real vs real" and result.samples.n < scored
+            yield _Judged(f"{anchors_file} ({anchor.name}, {seed})", result, not fewer)
 
 
 def _within_variants(records: Sequence[Named]) -> Iterator[str]:

@@ -178,6 +178,73 @@ def test_a_record_run_again(run: Run, track: Path) -> None:
     assert embedded.out.startswith("weights: the same")
 
 
+def test_the_anchors_of_a_mixture(run: Run, track: Path) -> None:
+    done = run("bench", "anchors", "tiny")
+    assert done.code == 0, done.err
+    found = {each["name"]: each for each in json.loads((track / "anchors.json").read_text())["anchors"]}
+    real, untrained = found["real vs real"], found["untrained"]
+    assert real["seeds"] == untrained["seeds"] == [3, 4, 5]
+    for anchor in (real, untrained):
+        assert [result["samples"]["n"] for result in anchor["results"]] == [80] * 3
+        assert len({result["samples"]["fingerprint"] for result in anchor["results"]}) == 3
+    # 80 points of the mixture reach all modes, and nearly all of them are good; an untrained G makes a speck.
+    assert [result["metrics"]["modes"]["value"] for result in real["results"]] == [8.0] * 3
+    assert min(result["metrics"]["high_quality"]["value"] for result in real["results"]) > 0.9
+    assert max(result["metrics"]["modes"]["value"] for result in untrained["results"]) == 0.0
+    # Made again, they are the same but for the times; and they are rows of the board.
+    first = [result["metrics"] for anchor in found.values() for result in anchor["results"]]
+    assert run("bench", "anchors", "tiny").code == 0
+    again = json.loads((track / "anchors.json").read_text())["anchors"]
+    assert [result["metrics"] for anchor in again for result in anchor["results"]] == first
+    assert run("board", "build", "tiny").code == 0
+    board = (track / "README.md").read_text()
+    assert "80 fresh points of the mixture" in board
+    assert "the mlp2d generator as a run begins with it" in board
+
+
+IMAGES = """
+title = "Digits, for tests"
+summary = "One variant."
+kind = "controlled"
+dataset = "digits"
+backbone = "info28-nano"
+batch_size = 8
+budget = "2steps"
+seeds = [0, 1]
+variants = ["ns-gan"]
+metrics = ["mode_coverage"]
+protocol = "embedded"
+reference = "digits"
+{validation}
+ranked_by = ["modes"]
+columns = ["modes", "mode_kl"]
+evaluate_at = [1.0]
+points_n = 20
+raw_n = 20
+final_n = {n}
+"""
+
+
+@pytest.mark.parametrize(("n", "seeds", "scored"), [(50, [0, 1], 50), (5000, [0], 898)])
+def test_the_floor_of_images_is_held_out(run: Run, track: Path, n: int, seeds: list[int], scored: int) -> None:
+    """898 digits are held out: more than that cannot be drawn, and all of them are one set whatever the seed."""
+    held_out = 'validation = "digits:test"'
+    (track / "track.toml").write_text(IMAGES.format(validation=held_out, n=n))
+    done = run("bench", "anchors", "tiny", "--offline")
+    assert done.code == 0, done.err
+    real, untrained = json.loads((track / "anchors.json").read_text())["anchors"]
+    assert (real["seeds"], [result["samples"]["n"] for result in real["results"]]) == (seeds, [scored] * len(seeds))
+    assert real["made"] == f"{scored} images of digits:test"
+    assert [result["metrics"]["modes"]["value"] for result in real["results"]] == [10.0] * len(seeds)
+    assert [result["samples"]["n"] for result in untrained["results"]] == [n] * 2
+
+
+def test_images_without_a_validation_set_have_no_floor(run: Run, track: Path) -> None:
+    (track / "track.toml").write_text(IMAGES.format(validation="", n=50))
+    done = run("bench", "anchors", "tiny", "--offline")
+    assert (done.code, "has no validation set" in done.message) == (2, True)
+
+
 @pytest.fixture
 def cluster(home: Path) -> Iterator[str]:
     """The address of a Ray cluster with two workers."""

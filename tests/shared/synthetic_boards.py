@@ -167,9 +167,9 @@ class SyntheticTrack:
         at[keys[-1]] = value
         path.write_text(json.dumps(whole), encoding="utf-8")
 
-    def add_anchors(self, *names: str, values: Values | None = None, **changed: Any) -> None:
+    def add_anchors(self, *names: str, values: Values | None = None, n: int | None = None, **changed: Any) -> None:
         """Writes anchors with these values."""
-        found = result(values or scores(8, 0.001, 0.989), n=self.place.track.final_n, **changed)
+        found = result(values or scores(8, 0.001, 0.989), n=n or self.place.track.final_n, **changed)
         anchors = [
             Anchor(name=name, made=f"{name}, made up", seeds=[0], results=[found], command="-")  # type: ignore[arg-type]
             for name in names

@@ -289,6 +289,14 @@ def test_anchors_are_of_the_same_protocol(track: SyntheticTrack) -> None:
     assert "anchors.json (real vs real, 0): its protocol is embedded" in refusal(track)
 
 
+def test_real_images_may_be_fewer_than_a_run_s_samples(track: SyntheticTrack) -> None:
+    track.add_row("ns-gan", [scores(5)] * 3)
+    track.add_anchors("real vs real", n=40)
+    assert not gather(track.place).faults
+    track.add_anchors("untrained", n=40)
+    assert "anchors.json (untrained, 0): its number of scored samples is 40" in refusal(track)
+
+
 def test_a_row_is_of_one_code_and_one_set_of_settings(track: SyntheticTrack) -> None:
     track.add_row("pacgan", [scores(5)] * 3)
     track.edit(track.folder / "records" / "pacgan-2.json", "config", "spec", "settings", "m", value=4)
