@@ -15,6 +15,7 @@ from ganbench.metrics._base import Metric
 from ganbench.metrics._registry import METRICS
 from ganbench.places import shipped_references
 from ganbench.protocol import get_protocol, protocol_names
+from ganbench.variants._registry import VARIANTS
 
 RECORDS = Path(__file__).resolve().parent.parent / "docs" / "records"
 INSTALL_SIZE, PARITY = RECORDS / "install-size.json", RECORDS / "parity.json"
@@ -185,6 +186,21 @@ def published() -> str:
     return markdown(["reference", "images", "resolution", "protocols"], rows)
 
 
+def departures() -> str:
+    """Where each variant departs from its paper, as its docstring says. Raises ValueError where one says nothing."""
+    rows = []
+    for name in VARIANTS.names():
+        text = sys.modules[VARIANTS.get(name).__module__].__doc__ or ""
+        title, colon, told = text.partition("Departures from the paper:")
+        link = re.search(r"https://arxiv\.org/abs/[\d.]+\d", title)
+        if not colon or link is None:
+            raise ValueError(f"the docstring of {name} names no arXiv paper or no departures from it")
+        said = " ".join(told.split("\n\n")[0].split())
+        summary = " ".join(title.split("\n\n")[0].split()).partition(": ")[0]
+        rows.append([f"`{name}`", f"[{summary}]({link[0]})", said[0].upper() + said[1:]])
+    return markdown(["variant", "paper", "departures"], rows)
+
+
 def licences() -> str:
     """What is shipped, installed or downloaded that is not ours, and under which licence."""
     rows = [
@@ -221,6 +237,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "datasets": datasets,
     "references": references,
     "published": published,
+    "departures": departures,
     "licences": licences,
     "install-size": install_size,
 }
