@@ -1,10 +1,7 @@
-"""`ganbench train` and `ganbench sample` as a user would call them, and a run that is killed."""
+"""`ganbench train` and `ganbench sample` as a user would call them."""
 
 import json
-import os
-import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -120,43 +117,3 @@ def test_lists_import_no_torch(command: list[str], home: Path) -> None:
     assert lines[-1] == "False"
     assert any(line.startswith("wgan-gp") for line in lines)
     assert any(line.startswith("info28-nano") for line in lines)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("variant", ["ns-gan", "wgan-gp"])
-def test_a_killed_run_goes_on_to_the_same_weights(command: list[str], home: Path, variant: str) -> None:
-    ask = [
-        *command,
-        "train",
-        variant,
-        *POINTS[2:],
-        "--budget",
-        "120steps",
-        "--eval-num",
-        "0",
-        "--checkpoint-every",
-        "1s",
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*ask, "--out", "whole"], check=False, env=environment, stdout=subprocess.DEVNULL)
-    kills = 0
-    while not Path("parts/report.json").exists():
-        process = subprocess.Popen([*ask, "--out", "parts", "--resume"], env=environment, stdout=subprocess.DEVNULL)
-        if kills == 0:
-            _wait_for_progress(process)
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        process.wait()
-    whole, parts = (json.loads(Path(name, "report.json").read_text()) for name in ("whole", "parts"))
-    assert parts["spent"]["resumes"] == 1, "it was killed after a checkpoint and before its end"
-    assert parts["status"] == whole["status"]
-    assert parts["weights_sha256"] == whole["weights_sha256"]
-
-
-def _wait_for_progress(process: "subprocess.Popen[bytes]") -> None:
-    """Until a checkpoint lies there and some more steps were made."""
-    while process.poll() is None:
-        if list(Path("parts/checkpoints").glob("step-*.sha256")):
-            return
-        time.sleep(0.01)
-    raise AssertionError("the run ended before it could be killed: give it more steps")
