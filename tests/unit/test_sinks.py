@@ -1,4 +1,4 @@
-"""TensorBoard and W&B: what they are shown, that a resumed run goes on in the same series, and that none changes a run."""
+"""TensorBoard and W&B: what they are shown, that a resumed run goes on in the same series, that none changes a run."""
 
 import json
 import subprocess
