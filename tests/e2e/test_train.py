@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,14 +101,28 @@ def test_resuming(run: Run, home: Path) -> None:
     assert (again.code, "--resume" in again.message) == (2, True)
 
 
+def test_a_training_is_shown_elsewhere_too(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorboard", reason="needs TensorBoard: pip install 'ganbench[tensorboard]'")
+    ask = (*POINTS, "--budget", "10steps", "--eval-num", "0")
+    assert run(*ask, "--out", "shown", "--log", "tensorboard").code == 0
+    assert run(*ask, "--out", "plain").code == 0
+    assert list(Path("shown/tensorboard").glob("events.out.tfevents.*"))
+    assert Path("shown/config.json").read_bytes() == Path("plain/config.json").read_bytes()
+    shown, plain = (json.loads(Path(name, "report.json").read_text()) for name in ("shown", "plain"))
+    assert shown["weights_sha256"] == plain["weights_sha256"]
+    assert shown["config"] == plain["config"]
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    done = run(*ask, "--out", "none", "--log", "tensorboard", "--log", "wandb")
+    assert (done.code, "pip install 'ganbench[wandb]'" in done.message) == (1, True)
+    assert not Path("none").exists()
+
+
 def test_unknown_variants_get_the_nearest_name(run: Run, home: Path) -> None:
     done = run("train", "wgangp", "--data", "digits", "--budget", "1steps")
     assert (done.code, "Did you mean 'wgan-gp'" in done.message) == (2, True)
 
 
 def test_lists_import_no_torch(command: list[str], home: Path) -> None:
-    import sys
-
     program = (
         "import sys; from ganbench.cli.main import main; "
         "main(['list', 'variants']); main(['list', 'backbones']); print('torch' in sys.modules)"

@@ -1,7 +1,6 @@
 """All sinks of a run as one, by which no run ever ends."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +40,10 @@ class Sinks:
         self._warn = warn
         part = Part(folder=folder, spec=spec, done=done, offline=self._offline)
         for kind in self._kinds:
-            with self._kept_going(kind.name):
+            try:
                 self._open.append(kind(part))
+            except Exception as error:  # as below
+                self._failed(kind.name, error)
 
     def losses(self, line: Mapping[str, float | int]) -> None:
         """Shows a line of metrics.jsonl."""
@@ -79,18 +80,15 @@ class Sinks:
         self._open = []
 
     def _each(self, call: Callable[[Sink], None]) -> None:
-        before, self._open = self._open, []
-        for sink in before:
-            with self._kept_going(sink.name):
+        for sink in tuple(self._open):
+            try:
                 call(sink)
-                self._open.append(sink)
+            except Exception as error:  # a service's client may raise anything, and the run does not need it
+                self._open.remove(sink)
+                self._failed(sink.name, error)
 
-    @contextmanager
-    def _kept_going(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # a service's client may raise anything, and the run does not need it
-            self._warn(
-                f"--log {name} failed and is left alone from now on. The run goes on; its losses are in metrics.jsonl. "
-                f"What failed: {type(error).__name__}: {error}"
-            )
+    def _failed(self, name: str, error: Exception) -> None:
+        self._warn(
+            f"--log {name} failed and is left alone from now on. The run goes on; its losses are in metrics.jsonl. "
+            f"What failed: {type(error).__name__}: {error}"
+        )
