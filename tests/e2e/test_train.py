@@ -103,7 +103,7 @@ def test_resuming(run: Run, home: Path) -> None:
 
 def test_a_training_is_shown_elsewhere_too(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorboard", reason="needs TensorBoard: pip install 'ganbench[tensorboard]'")
-    ask = (*POINTS, "--budget", "10steps", "--eval-num", "0")
+    ask = (*POINTS, "--budget", "40steps", "--eval-num", "0")
     assert run(*ask, "--out", "shown", "--log", "tensorboard").code == 0
     assert run(*ask, "--out", "plain").code == 0
     assert list(Path("shown/tensorboard").glob("events.out.tfevents.*"))
