@@ -4,13 +4,16 @@ PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test check
+.PHONY: quickstart test test-all check
 
 quickstart: $(VENV)/.installed-run
 	$(BIN)/ganbench quickstart
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-all: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal --all-variants
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

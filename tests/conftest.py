@@ -1,4 +1,4 @@
-"""What tests of every kind share: one thread for each test process, and a file server on this machine."""
+"""What tests of every kind share: one thread for each test process, the long ones, and a file server."""
 
 import os
 import threading
@@ -11,6 +11,20 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core; more threads only wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+LONG = "one of many alike that take long together: make test-all, or pytest --all-variants"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-variants", action="store_true", help="also the tests that are marked all_variants")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--all-variants"):
+        return
+    for item in items:
+        if item.get_closest_marker("all_variants"):
+            item.add_marker(pytest.mark.skip(reason=LONG))
 
 
 @dataclass

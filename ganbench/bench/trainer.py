@@ -82,10 +82,13 @@ class Training:
     def run(self) -> RunRecord:
         """Goes on from the newest checkpoint, or begins, and returns the record, which then lies in the folder."""
         self._take_up()
+        self.watch.sinks.open(self.folder.path, self.built.spec, done=self.state.step, warn=self.watch.warn)
         try:
             status, reason = self._loop()
         except NotFinite as error:
             status, reason = "diverged", str(error)
+        finally:
+            self.watch.sinks.close()
         record = record_of(self, status, reason)
         pngs = sorted(self.folder.samples.glob("step-*.png"))
         if pngs:
@@ -129,13 +132,15 @@ class Training:
     def _log(self, losses: Mapping[str, Tensor]) -> None:
         values = {name: float(value) for name, value in losses.items()}
         state = self.state
-        self.folder.log({
+        line = {
             "step": state.step,
             "flops": state.step * self.built.cost.flops,
             "kimg": self.built.meter.reals / 1000,
             "seconds": round(state.seconds, 3),
             **values,
-        })  # fmt: skip
+        }
+        self.folder.log(line)
+        self.watch.sinks.losses(line)
         self.watch.progress("training", state.step, self.built.steps)
         self.watch.tell({"spent": self._fraction(), "seconds": state.seconds, **values})
         broken = [name for name, value in values.items() if not math.isfinite(value)]
@@ -152,6 +157,8 @@ class Training:
             state.pictures = int(fraction * _PICTURES)
             self._picture()
         scored = self.scores.take(fraction, step=state.step, seconds=state.seconds)
+        if scored:
+            self.watch.sinks.scores(self.scores.curve[-1])
         state.seconds_evaluating += time.perf_counter() - started
         if scored or fraction >= 1:  # samples are made of the last checkpoint
             self.save()
@@ -165,6 +172,7 @@ class Training:
             else:
                 pixels = grid(sample(built, 64))
         save_png(self.folder.samples / f"step-{self.state.step:09d}.png", pixels)
+        self.watch.sinks.picture(pixels, self.state.step)
 
     # ---------------------------------------------------------------- the end
 
@@ -194,6 +202,7 @@ class Training:
         """Writes a checkpoint."""
         built, state = self.built, self.state
         self.folder.sync()
+        self.watch.sinks.flush()
         self.folder.checkpoints.save(
             state.step,
             {

@@ -1,9 +1,10 @@
 """Who is told of what while a run goes on, and what ends it early."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ganbench.bench.budget import Budget
+from ganbench.bench.sinks._shown import Sinks
 from ganbench.progress import Progress, Warn, silent, unheard
 
 MINUTE = Budget("seconds", 60.0)
@@ -21,6 +22,7 @@ class Watch:
     Attributes:
         progress: told of steps and stages.
         tell: told of the losses.
+        sinks: shown losses, scores and pictures.
         warn: told of what changes no number.
         checkpoint_every: what is spent between two checkpoints.
         max_seconds: of training; a run that takes longer is `truncated`.
@@ -29,6 +31,7 @@ class Watch:
 
     progress: Progress = silent
     tell: Tell = untold
+    sinks: Sinks = field(default_factory=Sinks)
     warn: Warn = unheard
     checkpoint_every: Budget = MINUTE
     max_seconds: float | None = None

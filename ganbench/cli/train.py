@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Of the CPU; default: as many as torch takes.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, or begin one where none is.")
 @click.option("--offline", is_flag=True, help="Use no network.")
+@click.option("--log", "sinks", multiple=True, metavar="tensorboard|wandb", help="Show losses, scores and pictures "
+              "there too; several times.")  # fmt: skip
 @click.option("--json", "json_file", metavar="FILE", help="Write the record as JSON; - is stdout.")
 @click.option("--quiet", is_flag=True, help="No progress, no notes.")
 def train(variant: str, **given: Any) -> None:
@@ -50,6 +53,7 @@ def train(variant: str, **given: Any) -> None:
     """
     from ganbench.bench.budget import Budget
     from ganbench.bench.plan import plan_run
+    from ganbench.bench.sinks._shown import Sinks
     from ganbench.bench.train import train as run
 
     spec = plan_run(
@@ -66,13 +70,14 @@ def train(variant: str, **given: Any) -> None:
     )
     out = given["out"] or Path("runs") / f"{variant}-{Path(given['data']).name.replace(':', '-')}-{given['seed']}"
     every = Budget.parse(given["checkpoint_every"])
+    sinks = Sinks(given["sinks"], offline=given["offline"])
     with watching(quiet=given["quiet"], checkpoint_every=every, max_seconds=given["max_seconds"]) as watch:
         record = run(
             spec,
             out,
             resume=given["resume"],
             offline=given["offline"],
-            watch=watch,
+            watch=replace(watch, sinks=sinks),
             command=shlex.join(["ganbench", *sys.argv[1:]]),
         )
     if given["json_file"]:
