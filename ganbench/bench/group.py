@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ganbench.errors import UsageError
+from ganbench.errors import GanbenchError, UsageError
 from ganbench.nets._ranks import ALONE, Ranks
 
 # The others wait while the first one scores samples. Whose process dies is noticed at once, by its connection.
@@ -26,6 +26,7 @@ def joined(device: str) -> Iterator[Ranks]:
 
     Raises:
         UsageError: the device cannot be shared out, or the environment tells of half a group.
+        GanbenchError: another of the processes has ended.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
@@ -45,6 +46,13 @@ def joined(device: str) -> Iterator[Ranks]:
         dist.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield ranks
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+            raise
+        raise GanbenchError(
+            f"Another of the {world} processes has ended, and what it said stands beside this. Mend that and run the "
+            "same command with --resume: it goes on from the last checkpoint."
+        ) from error
     finally:
         dist.destroy_process_group()
 
@@ -68,7 +76,7 @@ def _shareable(device: str, ranks: Ranks) -> str:
 
 @contextmanager
 def _silent_stdout() -> Iterator[None]:
-    """Within it what is printed goes to stderr: gloo tells on stdout, where results go, that it is connected."""
+    """Within it what is printed goes to stderr: in some versions of torch gloo tells on stdout that it is connected."""
     kept = os.dup(1)
     try:
         os.dup2(2, 1)

@@ -4,7 +4,7 @@ Budgets, clocks, files, scores and what becomes of an error are for the first al
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 
 from ganbench.bench.checkpoint import weights_sha256
@@ -82,5 +82,8 @@ def leading(ranks: Ranks) -> Iterator[Lead]:
     lead = Lead(ranks)
     try:
         yield lead
-    finally:
-        lead.end()
+    except BaseException:
+        with suppress(RuntimeError):  # the others may have ended already, and why this one does is what counts
+            lead.end()
+        raise
+    lead.end()

@@ -15,7 +15,8 @@ _Norm = nn.modules.batchnorm._BatchNorm
 class JointBatchNorm(_Norm):
     """A batch norm (n, c, ...) whose mean and variance in training are of the rows of all ranks, of n on each.
 
-    torch's own SyncBatchNorm is for GPUs alone, and no second gradient goes through it.
+    Gradients of any order go through them; torch's own SyncBatchNorm is for GPUs alone. In eval mode nothing is
+    exchanged, so that one rank can make samples while the others wait.
 
     Args:
         norm: whose parameters and buffers it takes over.
@@ -32,8 +33,9 @@ class JointBatchNorm(_Norm):
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape."""
-        if not self.training and self.running_mean is not None:
-            return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        if not self.training:
+            running = self.running_mean, self.running_var
+            return functional.batch_norm(x, *running, self.weight, self.bias, running[0] is None, eps=self.eps)
         dims = [0, *range(2, x.dim())]
         column = (1, -1, *[1] * (x.dim() - 2))
         mean = self._ranks.mean(x.mean(dims))

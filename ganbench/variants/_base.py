@@ -89,12 +89,15 @@ class Variant(nn.Module, ABC):
         judged: names of the modules that make samples; the average of their weights over training is judged.
         period: steps after which the costs of a step repeat (for terms that are not computed at each).
         points_only: it is for points (d,) alone; images would take too long.
+        splits: a batch can be split over ranks: beside batch norm, whatever is computed of more than one row is a mean
+            over the rows of a loss that an optimiser of its own descends.
     """
 
     Config: ClassVar[type]
     judged: ClassVar[tuple[str, ...]] = ("G",)
     period: ClassVar[int] = 1
     points_only: ClassVar[bool] = False
+    splits: ClassVar[bool] = True
     G: nn.Module
 
     def __init__(self, config: Any, problem: Problem) -> None:

@@ -29,6 +29,7 @@ from ganbench.variants._registry import VARIANTS
 STEPS, BATCH = 2, 6
 POINTS = ("mlp2d", (2,))
 IMAGES = ("info28-nano", (1, 8, 8))
+OF_IMAGES = ("ns-gan", "pacgan", "rpgan-r1r2", "vae", "wgan-gp")  # batch norm in D, joined data, penalties, pairs
 
 
 def problem(backbone: str, shape: tuple[int, ...], ranks: Ranks) -> Problem:
@@ -139,7 +140,7 @@ def main() -> None:
     found: dict[str, Any] = {}
     with group(rank, world, folder) as ranks:
         for name in VARIANTS.names():
-            for case in [POINTS] if VARIANTS.get(name).points_only else [POINTS, IMAGES]:
+            for case in [POINTS, IMAGES] if name in OF_IMAGES else [POINTS]:
                 variant, found[f"{name} {case[0]}"] = trained(name, case, ranks)
         for affine, momentum in ((True, 0.1), (False, None)):
             found[f"norm {affine}"] = normed(ranks, affine=affine, momentum=momentum)
