@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 Run = Callable[..., Any]
 STEPS = 24
 TRAIN = ("train", "ns-gan", "--data", "ring8-pacgan", "--threads", "1", "--eval-num", "0", "--batch-size", "16",
-         "--checkpoint-every", "1steps", "--budget", f"{STEPS}steps")  # fmt: skip
+         "--checkpoint-every", "2steps", "--budget", f"{STEPS}steps")  # fmt: skip
 LONG = 120  # seconds in which two processes have ended, whatever became of them
 
 
