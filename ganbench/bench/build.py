@@ -7,14 +7,14 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ganbench.bench.budget import Budget, Meter
 from ganbench.bench.cost import Cost, cost_of
 from ganbench.bench.data import Stream, TrainingSet, open_data
 from ganbench.bench.ema import Ema
+from ganbench.bench.group import average_gradients, device_of
 from ganbench.bench.seeds import INIT, NOISE, stream_seed
 from ganbench.bench.spec import RunSpec
+from ganbench.nets._ranks import ALONE, Ranks
 from ganbench.nets._registry import BACKBONES
 from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.records import BudgetInfo
@@ -64,6 +64,21 @@ class Built:
             parameters=self.cost.parameters,
         )
 
+    def training_state(self) -> dict[str, Any]:
+        """Everything that decides how training goes on."""
+        return {
+            "variant": self.variant.training_state(),
+            "ema": self.ema.shadow,
+            "stream": {"epoch": self.stream.epoch, "offset": self.stream.offset, "reals": self.meter.reals},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes back to where `training_state` was taken."""
+        self.variant.restore(state["variant"])
+        self.ema.restore(state["ema"])
+        self.stream.seek(int(state["stream"]["epoch"]), int(state["stream"]["offset"]))
+        self.meter.reals = int(state["stream"]["reals"])
+
 
 def settings_of(variant: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """All settings of a variant as plain values: its defaults and those that are given.
@@ -100,6 +115,7 @@ def build(
     offline: bool = False,
     progress: Progress = silent,
     warn: Warn = unheard,
+    ranks: Ranks = ALONE,
 ) -> Built:
     """Opens the data, counts the cost and makes the networks.
 
@@ -108,6 +124,7 @@ def build(
         data: instead of those that it names.
         offline: use no network.
         progress, warn: told of the opening.
+        ranks: that share each batch, whose size they divide. Data and networks are whole on each of them.
 
     Raises:
         UsageError, BadInput: the parts do not fit: a backbone for other data, a budget of less than one step.
@@ -120,20 +137,23 @@ def build(
         data = open_data(spec.data, backbone.fitted, offline=offline, progress=progress, warn=warn)
     cost = cost_of(kind, config, shape=data.shape, backbone=backbone, batch_size=spec.batch_size)
     steps = budget.steps(cost)
-    device = torch.device(spec.device)
+    device = device_of(spec.device, ranks)
     data = TrainingSet(data.info, data.values.to(device))
     problem = Problem(
         shape=data.shape,
         backbone=backbone,
-        batch_size=spec.batch_size,
+        batch_size=spec.batch_size // ranks.world,
         steps=steps,
         device=device,
-        draws=Draws(stream_seed(spec.seed, NOISE), device),
+        draws=Draws(stream_seed(spec.seed, NOISE), device, ranks),
         init=Draws(stream_seed(spec.seed, INIT), device),
+        ranks=ranks,
     )
     variant = kind(config, problem)
+    for optimiser in variant.optimisers().values():
+        average_gradients(optimiser, ranks)
     meter = Meter(None if steps is None else _allowed(steps, cost, kind.period))
-    stream = Stream(data, meter, seed=spec.seed, device=device)
+    stream = Stream(data, meter, seed=spec.seed, device=device, ranks=ranks)
     return Built(spec, data, variant, Ema(variant), stream, meter, budget, cost, steps)
 
 

@@ -16,6 +16,7 @@ from ganbench.images.datasets._base import DATASETS, open_dataset
 from ganbench.images.source import ImageSource, open_images
 from ganbench.mixtures import get_mixture, mixture_names
 from ganbench.nets._base import Shape
+from ganbench.nets._ranks import ALONE, Ranks
 from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.records import DataInfo
 
@@ -169,21 +170,28 @@ def _digest(values: np.ndarray) -> str:
 class Stream:
     """The real data without end: epoch after epoch, each in an order of its own that the seed and its number decide.
 
+    Where several ranks share a batch, all of them go through the same data and each takes its rows.
+
     Args:
         data: the data.
         meter: charged for what is drawn.
         seed: of the run.
         device: where batches are wanted.
+        ranks: that share a batch.
     """
 
-    def __init__(self, data: TrainingSet, meter: Meter, *, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, data: TrainingSet, meter: Meter, *, seed: int, device: torch.device, ranks: Ranks = ALONE
+    ) -> None:
         self._data, self._meter, self._seed = data, meter, seed
-        self._device = device
+        self._device, self._ranks = device, ranks
         self._order = torch.empty(0, dtype=torch.int64)
         self.epoch, self.offset = -1, 0  # no epoch has begun
 
     def draw(self, n: int) -> Tensor:
-        """The next n data, float32 on the device. Raises BudgetSpent."""
+        """The next n data, float32 on the device; on each of several ranks its n of the next n world. BudgetSpent."""
+        mine = self._ranks.rows(n)
+        n *= self._ranks.world
         self._meter.charge(n)
         parts = []
         while n:
@@ -193,7 +201,8 @@ class Stream:
             parts.append(part)
             self.offset += len(part)
             n -= len(part)
-        return self._data.batch(parts[0] if len(parts) == 1 else torch.cat(parts))
+        indices = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return self._data.batch(indices[mine])
 
     def seek(self, epoch: int, offset: int) -> None:
         """Goes to a place: the next datum is number `offset` of that epoch's order."""

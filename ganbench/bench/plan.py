@@ -64,6 +64,7 @@ def plan_run(
     settings: Sequence[str] = (),
     device: str = "cpu",
     threads: int = 1,
+    ranks: int = 1,
     judged: int = 2000,
 ) -> RunSpec:
     """The run of `ganbench train`.
@@ -71,7 +72,7 @@ def plan_run(
     Args:
         variant, data, budget, backbone, batch_size, seed: as there.
         settings: `KEY=VALUE` texts that differ from the variant's defaults.
-        device, threads: where it runs.
+        device, threads, ranks: where it runs.
         judged: samples that are scored in the end; 0 for none.
 
     Raises:
@@ -90,4 +91,5 @@ def plan_run(
         judging=judging_of(data, judged),
         device=device,
         threads=threads,
+        ranks=ranks,
     )

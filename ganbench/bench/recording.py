@@ -49,7 +49,7 @@ def record_of(training: "Training", status: Status, reason: str | None) -> RunRe
         # Without an end there are no last weights: what was scored on the way stands in the curve.
         raw=training.scores.raw if training.scores.final else None,
         best=training.scores.best,
-        environment=environment(spec.threads, spec.device),
+        environment=environment(spec.threads, spec.device, spec.ranks),
         variant_sha256=source_sha256(spec.variant),
         variant_source=source_of(spec.variant),
         weights_sha256=training.weights_sha256(),
@@ -78,14 +78,15 @@ def _artifacts(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): sha256_file(path) for path in kept if path.is_file()}
 
 
-def environment(threads: int, device: str) -> dict[str, Any]:
-    """Versions, machine, threads, and the commit where the package runs out of a checkout."""
+def environment(threads: int, device: str, ranks: int = 1) -> dict[str, Any]:
+    """Versions, machine, threads, ranks, and the commit where the package runs out of a checkout."""
     found: dict[str, Any] = {
         "versions": versions(),
         **machine(),
         "processor": processor(),
         "device": device,
         "threads": threads,
+        "ranks": ranks,
         "torch_cpu_capability": torch.backends.cpu.get_cpu_capability(),
     }
     if device.startswith("cuda"):

@@ -69,12 +69,17 @@ def reproduce(record: RunRecord, *, out: Path | None, embedded: bool, offline: b
         offline: use no network.
 
     Raises:
-        UsageError: the installed variant is another and `embedded` was not said.
+        UsageError: the installed variant is another and `embedded` was not said, or the run is not of one process.
         BadInput: the record does not tell how it was run, or its code is not what its sha256 says.
     """
     if "spec" not in record.config:
         raise BadInput(f"The record of {record.variant}, seed {record.seed} does not tell how it was run.")
     spec = from_json(RunSpec, json.dumps(record.config["spec"]), where="the record's spec")
+    if spec.ranks > 1:
+        raise UsageError(
+            f"The record is of {spec.ranks} processes that shared each batch, and this is one. Run its command again "
+            f"in an empty folder and hold the weights_sha256 of report.json against the record's: {record.command}"
+        )
     with _variant(record, embedded), _folder(out) as folder:
         again = train(spec, folder, offline=offline, watch=Watch(), command=record.command)
     differences = _differences(record.environment, environment(spec.threads, spec.device))

@@ -46,7 +46,8 @@ class RunSpec:
         judging: how it is scored; None for not at all.
         track, kind: the board that it is for.
         device: where it runs: a run goes on on the same kind of device.
-        threads: of the CPU; sums depend on how many there are.
+        threads: of the CPU, in each process; sums depend on how many there are.
+        ranks: processes that share each batch; sums depend on how many there are.
     """
 
     schema: str = SCHEMA
@@ -63,8 +64,12 @@ class RunSpec:
     kind: Kind = "open"
     device: str = "cpu"
     threads: int = 1
+    ranks: int = 1
 
     @property
     def id(self) -> str:
         """sha256 over all of it, 16 digits: the run's name where names are needed."""
-        return canonical_sha256(plain(self))[:16]
+        told = plain(self)
+        if self.ranks == 1:
+            del told["ranks"]  # runs had this name before there could be several
+        return canonical_sha256(told)[:16]

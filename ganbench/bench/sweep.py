@@ -115,7 +115,7 @@ def _recorded(path: Path, spec: RunSpec) -> RunRecord | None:
 
 def _decisive(spec: RunSpec) -> dict[str, object]:
     """What makes a run that of a track, whatever it ran on."""
-    return {key: value for key, value in plain(spec).items() if key not in ("device", "threads", "schema")}
+    return {key: value for key, value in plain(spec).items() if key not in ("device", "threads", "ranks", "schema")}
 
 
 def job_of(planned: Planned, *, offline: bool, max_seconds: float | None) -> Job:

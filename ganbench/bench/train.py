@@ -6,8 +6,11 @@ import torch
 
 from ganbench.bench.build import build
 from ganbench.bench.folder import RunFolder
+from ganbench.bench.jobs import Job
 from ganbench.bench.judge import Judge
+from ganbench.bench.lead import Lead
 from ganbench.bench.spec import RunSpec
+from ganbench.bench.split import check_ranks
 from ganbench.bench.trainer import Training
 from ganbench.bench.watch import Watch
 from ganbench.records import RunRecord
@@ -21,6 +24,7 @@ def train(
     offline: bool = False,
     watch: Watch | None = None,
     command: str = "",
+    lead: Lead | None = None,
 ) -> RunRecord:
     """Trains a variant as `spec` says, in the folder `path`.
 
@@ -31,33 +35,38 @@ def train(
         offline: use no network.
         watch: who is told of progress, and what ends the run early.
         command: that runs it again, for the record.
+        lead: leads the other ranks of a run that several processes share.
 
     Returns:
         The record, which also lies in the folder as `report.json`.
 
     Raises:
-        UsageError: the parts of `spec` do not fit, or the folder holds something else.
+        UsageError: the parts of `spec` do not fit, the folder holds something else, or the run is not for so many
+            processes.
         GanbenchError: data cannot be had, or the disk is full.
         Stopped: `watch.stop_after` ended this part.
     """
     folder = RunFolder(path)
-    watch = watch or Watch()
+    watch, lead = watch or Watch(), lead or Lead()
+    check_ranks(spec, lead.ranks)
     if folder.check(spec, resume=resume):
         done = folder.record()
         if done is not None:
             return done
-    with _threads(spec.threads):
-        built = build(spec, offline=offline, progress=watch.progress, warn=watch.warn)  # what fails here leaves nothing
+    with threads(spec.threads):
+        # What fails here leaves nothing.
+        built = build(spec, offline=offline, progress=watch.progress, warn=watch.warn, ranks=lead.ranks)
         judge = Judge(built, spec.judging, offline=offline, warn=watch.warn) if spec.judging else None
         with folder.held():
             folder.claim(spec, resume=resume)
             done = folder.record()  # of another process that was faster
             if done is not None:
                 return done
-            return Training(built, folder, judge, watch=watch, command=command).run()
+            lead.begin(Job(spec, path, command, offline))
+            return Training(built, folder, judge, watch=watch, command=command, lead=lead).run()
 
 
-class _threads:  # noqa: N801 - a context manager by the name of what it sets
+class threads:  # noqa: N801 - a context manager by the name of what it sets
     """Within it torch uses so many threads: sums in float32 depend on how many there are."""
 
     def __init__(self, count: int) -> None:

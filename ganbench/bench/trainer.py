@@ -16,7 +16,9 @@ from torch import Tensor
 from ganbench.bench.build import Built
 from ganbench.bench.checkpoint import weights_sha256
 from ganbench.bench.folder import RunFolder
+from ganbench.bench.group import of_all
 from ganbench.bench.judge import Judge, NotFinite, collapsed, sample
+from ganbench.bench.lead import Lead
 from ganbench.bench.pictures import grid, plane, save_gif, save_png
 from ganbench.bench.recording import record_of
 from ganbench.bench.scores import Scores
@@ -59,6 +61,11 @@ class _Due:
         return True
 
 
+def logged_every(built: Built) -> int:
+    """Steps from one line of losses to the next."""
+    return max(1, (built.steps or 50 * _LINES) // _LINES)
+
+
 class Training:
     """One run.
 
@@ -68,20 +75,29 @@ class Training:
         judge: scores its samples; None for no scores.
         watch: who is told.
         command: that runs it again.
+        lead: leads the other ranks where there are any.
     """
 
     def __init__(
-        self, built: Built, folder: RunFolder, judge: Judge | None, *, watch: Watch | None = None, command: str = ""
+        self,
+        built: Built,
+        folder: RunFolder,
+        judge: Judge | None,
+        *,
+        watch: Watch | None = None,
+        command: str = "",
+        lead: Lead | None = None,
     ) -> None:
         self.built, self.folder = built, folder
-        self.watch, self.command = watch or Watch(), command
+        self.watch, self.command, self._lead = watch or Watch(), command, lead or Lead()
         self.state = _State()
         self.scores = Scores(built, judge, folder.checkpoints.folder)
-        self._every = max(1, (built.steps or 50 * _LINES) // _LINES)
+        self._every = logged_every(built)
 
     def run(self) -> RunRecord:
         """Goes on from the newest checkpoint, or begins, and returns the record, which then lies in the folder."""
         self._take_up()
+        self._lead.compare(self.built.variant)
         self.watch.sinks.open(self.folder.path, self.built.spec, done=self.state.step, warn=self.watch.warn)
         try:
             status, reason = self._loop()
@@ -118,7 +134,8 @@ class Training:
         return self._ended()
 
     def _step(self) -> Mapping[str, Tensor]:
-        losses = self.built.variant.step(self.built.stream)
+        with self._lead.step():
+            losses = self.built.variant.step(self.built.stream)
         self.state.step += 1
         self.built.ema.update(self.state.step)
         return losses
@@ -130,6 +147,7 @@ class Training:
         return self.state.seconds / self.built.budget.amount
 
     def _log(self, losses: Mapping[str, Tensor]) -> None:
+        losses = of_all(losses, self._lead.ranks)
         values = {name: float(value) for name, value in losses.items()}
         state = self.state
         line = {
@@ -201,6 +219,7 @@ class Training:
     def save(self) -> None:
         """Writes a checkpoint."""
         built, state = self.built, self.state
+        self._lead.compare(built.variant)
         self.folder.sync()
         self.watch.sinks.flush()
         self.folder.checkpoints.save(
@@ -208,9 +227,7 @@ class Training:
             {
                 "run": built.spec.id,
                 "data": to_json(built.data.info, indent=None),
-                "variant": built.variant.training_state(),
-                "ema": built.ema.shadow,
-                "stream": {"epoch": built.stream.epoch, "offset": built.stream.offset, "reals": built.meter.reals},
+                **built.training_state(),
                 "state": asdict(state),
                 "scores": self.scores.state(),
             },
@@ -222,11 +239,7 @@ class Training:
             self.folder.forget_after(0)
             return
         assert found["run"] == self.built.spec.id, "the folder was claimed for this run"
-        built = self.built
-        built.variant.restore(found["variant"])
-        built.ema.restore(found["ema"])
-        built.stream.seek(int(found["stream"]["epoch"]), int(found["stream"]["offset"]))
-        built.meter.reals = int(found["stream"]["reals"])
+        self.built.restore(found)
         self.state = _State(**found["state"])
         self.state.resumes += 1
         self.scores.restore(found["scores"])

@@ -15,6 +15,7 @@ from ganbench.errors import GanbenchError
 
 if TYPE_CHECKING:
     from ganbench.bench.budget import Budget
+    from ganbench.bench.lead import Lead
     from ganbench.bench.watch import Watch
     from ganbench.records import RunRecord
 
@@ -50,12 +51,30 @@ def train(variant: str, **given: Any) -> None:
 
     The folder then holds config.json, metrics.jsonl (losses), checkpoints, sample pictures over time with an animated
     GIF, and report.json. A run whose losses turn to NaN or whose samples collapse ends with status `diverged`, exit 1.
+
+    On several devices: torchrun --nproc-per-node N -m ganbench train ... Each batch is split over N processes, and the
+    run is that of one up to the rounding of sums.
     """
+    from ganbench.bench.follow import follow
+    from ganbench.bench.group import joined
+    from ganbench.bench.lead import leading
+
+    device = _device(given["device"])
+    with joined(device) as ranks:
+        if not ranks.first:
+            follow(ranks)
+            return
+        with leading(ranks) as lead:
+            _run(variant, device, lead, given)
+
+
+def _run(variant: str, device: str, lead: "Lead", given: Mapping[str, Any]) -> None:
     from ganbench.bench.budget import Budget
     from ganbench.bench.plan import plan_run
     from ganbench.bench.sinks._shown import Sinks
     from ganbench.bench.train import train as run
 
+    world = lead.ranks.world
     spec = plan_run(
         variant,
         data=given["data"],
@@ -64,8 +83,9 @@ def train(variant: str, **given: Any) -> None:
         batch_size=given["batch_size"],
         seed=given["seed"],
         settings=given["settings"],
-        device=_device(given["device"]),
+        device=device,
         threads=given["threads"] or _threads(),
+        ranks=world,
         judged=given["eval_num"],
     )
     out = given["out"] or Path("runs") / f"{variant}-{Path(given['data']).name.replace(':', '-')}-{given['seed']}"
@@ -78,7 +98,8 @@ def train(variant: str, **given: Any) -> None:
             resume=given["resume"],
             offline=given["offline"],
             watch=replace(watch, sinks=sinks),
-            command=shlex.join(["ganbench", *sys.argv[1:]]),
+            command=shlex.join([*_started(world), *sys.argv[1:]]),
+            lead=lead,
         )
     if given["json_file"]:
         emit_json(record.to_json(), given["json_file"])
@@ -88,6 +109,10 @@ def train(variant: str, **given: Any) -> None:
         raise GanbenchError(
             f"The run ended with status {record.status}: {record.reason}. Its record: {out}/report.json"
         )
+
+
+def _started(world: int) -> list[str]:
+    return ["ganbench"] if world == 1 else ["torchrun", "--nproc-per-node", str(world), "-m", "ganbench"]
 
 
 def _device(asked: str) -> str:

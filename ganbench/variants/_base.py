@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from ganbench.errors import UsageError
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape, described
+from ganbench.nets._joint import joint
+from ganbench.nets._ranks import ALONE, Ranks
 from ganbench.variants._draws import Draws
 
 N = TypeVar("N", bound=nn.Module)
@@ -31,11 +33,13 @@ class Problem:
     Attributes:
         shape: of one datum, (c, h, w) or (d,).
         backbone: builds G and D.
-        batch_size: inputs of D in one update: as many real data, unless the variant joins several to one input.
+        batch_size: inputs of D in one update: as many real data, unless the variant joins several to one input. Where
+            several ranks share the batch, it is the part of this one.
         steps: generator updates that the budget allows; None where only a clock ends it.
         device: where everything lies; "meta" where only the cost is wanted.
         draws: the noise of the training.
         init: gives the first weights.
+        ranks: that share each batch.
     """
 
     shape: Shape
@@ -45,6 +49,7 @@ class Problem:
     device: torch.device
     draws: Draws
     init: Draws
+    ranks: Ranks = ALONE
 
     def generator(self) -> nn.Module:
         """The backbone's G with first weights: z (n, z_dim) to data (n, *shape)."""
@@ -66,6 +71,7 @@ class Problem:
         return self._ready(net)
 
     def _ready(self, net: N) -> N:
+        net = joint(net, self.ranks)
         if self.device.type != "meta":
             net.to_empty(device=self.device)
             self.backbone.initialise(net, self.init.generator)
@@ -83,12 +89,15 @@ class Variant(nn.Module, ABC):
         judged: names of the modules that make samples; the average of their weights over training is judged.
         period: steps after which the costs of a step repeat (for terms that are not computed at each).
         points_only: it is for points (d,) alone; images would take too long.
+        splits: a batch can be split over ranks: beside batch norm, whatever is computed of more than one row is a mean
+            over the rows of a loss that an optimiser of its own descends.
     """
 
     Config: ClassVar[type]
     judged: ClassVar[tuple[str, ...]] = ("G",)
     period: ClassVar[int] = 1
     points_only: ClassVar[bool] = False
+    splits: ClassVar[bool] = True
     G: nn.Module
 
     def __init__(self, config: Any, problem: Problem) -> None:
@@ -98,7 +107,7 @@ class Variant(nn.Module, ABC):
                 f"{type(self).__name__} is for points alone; found {described(problem.shape)}. Name another variant."
             )
         self.config, self.problem = config, problem
-        self.fakes = 0  # data generated in training, as told by `latent`
+        self.fakes = 0  # data generated in training, as told by `latent`, on all ranks
 
     @abstractmethod
     def step(self, real: RealStream) -> Mapping[str, Tensor]:
@@ -114,7 +123,7 @@ class Variant(nn.Module, ABC):
 
     def latent(self, n: int) -> Tensor:
         """n codes out of the prior, (n, z_dim)."""
-        self.fakes += n
+        self.fakes += n * self.problem.ranks.world
         return self.problem.draws.normal(n, self.problem.backbone.z_dim)
 
     def optimisers(self) -> dict[str, torch.optim.Optimizer]:
