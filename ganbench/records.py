@@ -64,7 +64,16 @@ class Spent:
 
 @dataclass(frozen=True, kw_only=True)
 class DataInfo:
-    """What a run learnt from."""
+    """What a run learnt from.
+
+    Attributes:
+        name, split: as `--data`.
+        fingerprint: sha256 over the data in their order.
+        n, shape: how many, and what one of them is.
+        padded_to: what networks see.
+        classes: the share of each class, where the run learnt from classes; none otherwise.
+        labels_sha256: over the class of each datum.
+    """
 
     name: str
     split: str | None
@@ -72,6 +81,8 @@ class DataInfo:
     n: int
     shape: list[int]
     padded_to: list[int]
+    classes: list[float] = field(default_factory=list)
+    labels_sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """A track: the rules of one leaderboard, as `leaderboards/TRACK/track.toml` holds them. Imports no torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class Track:
         dataset: what is learnt.
         backbone: the networks.
         batch_size: real data in one update of D.
+        backbones, batch_sizes: of single variants that bring their own, where the kind is not `controlled`.
         budget: as `--budget`.
         seeds: of the runs; a row with fewer than three finished or diverged is shown unranked.
         variants: whose rows there are.
@@ -63,6 +65,8 @@ class Track:
     dataset: str
     backbone: str
     batch_size: int
+    backbones: dict[str, str] = field(default_factory=dict)
+    batch_sizes: dict[str, int] = field(default_factory=dict)
     budget: str
     seeds: list[int]
     variants: list[str]
@@ -79,6 +83,14 @@ class Track:
     final_n: int = 10_000
     published: list[Published] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def backbone_of(self, variant: str) -> str:
+        """The networks of a variant."""
+        return self.backbones.get(variant, self.backbone)
+
+    def batch_size_of(self, variant: str) -> int:
+        """The batch size of a variant."""
+        return self.batch_sizes.get(variant, self.batch_size)
 
 
 @dataclass(frozen=True)
@@ -128,9 +140,20 @@ def _check(track: Track, path: Path) -> None:
         raise UsageError(f"{path}: evaluate_at is {fractions}; wanted fractions of the budget, ascending, the last 1.")
     if len(set(track.seeds)) != len(track.seeds) or not track.seeds:
         raise UsageError(f"{path}: seeds are {track.seeds}; wanted one or more, each once.")
-    stray = sorted(set(track.settings) - set(track.variants))
-    if stray:
-        raise UsageError(f"{path}: settings name {', '.join(stray)}, which the track does not run.")
+    own: dict[str, Mapping[str, object]] = {
+        "settings": track.settings,
+        "backbones": track.backbones,
+        "batch_sizes": track.batch_sizes,
+    }
+    for key, of in own.items():
+        stray = sorted(set(of) - set(track.variants))
+        if stray:
+            raise UsageError(f"{path}: {key} name {', '.join(stray)}, which the track does not run.")
+    if track.kind == "controlled" and (track.backbones or track.batch_sizes):
+        raise UsageError(
+            f"{path}: in a controlled track all variants have the same networks and batch, and it has backbones or "
+            'batch_sizes of its own for some. Take them out, or say kind = "native".'
+        )
     if not track.ranked_by or not set(track.ranked_by) <= set(track.columns):
         raise UsageError(f"{path}: ranked_by must name some of the columns; found {track.ranked_by}.")
 

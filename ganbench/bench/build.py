@@ -20,7 +20,7 @@ from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.records import BudgetInfo
 from ganbench.registry import unknown
 from ganbench.serialize import from_json, plain, to_json
-from ganbench.variants._base import Problem, Variant
+from ganbench.variants._base import LabelledVariant, Problem, Variant
 from ganbench.variants._draws import Draws
 from ganbench.variants._registry import VARIANTS
 
@@ -134,20 +134,23 @@ def build(
     config: Any = from_json(kind.Config, to_json(spec.settings), where=f"the settings of {spec.variant}")
     budget = Budget.parse(spec.budget)
     if data is None:
-        data = open_data(spec.data, backbone.fitted, offline=offline, progress=progress, warn=warn)
-    cost = cost_of(kind, config, shape=data.shape, backbone=backbone, batch_size=spec.batch_size)
+        labelled = issubclass(kind, LabelledVariant)
+        data = open_data(spec.data, backbone.fitted, labelled=labelled, offline=offline, progress=progress, warn=warn)
+    shape, batch, classes = data.shape, spec.batch_size, data.classes
+    cost = cost_of(kind, config, shape=shape, backbone=backbone, batch_size=batch, classes=classes)
     steps = budget.steps(cost)
     device = device_of(spec.device, ranks)
-    data = TrainingSet(data.info, data.values.to(device))
+    data = data.on(device)
     problem = Problem(
-        shape=data.shape,
+        shape=shape,
         backbone=backbone,
-        batch_size=spec.batch_size // ranks.world,
+        batch_size=batch // ranks.world,
         steps=steps,
         device=device,
         draws=Draws(stream_seed(spec.seed, NOISE), device, ranks),
         init=Draws(stream_seed(spec.seed, INIT), device),
         ranks=ranks,
+        classes=classes,
     )
     variant = kind(config, problem)
     for optimiser in variant.optimisers().values():

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ganbench.nets._base import Backbone, Shape
-from ganbench.variants._base import Problem, Variant
+from ganbench.variants._base import Problem, Variant, made
+from ganbench.variants._classes import Classes
 from ganbench.variants._draws import Draws
 
 
@@ -44,13 +45,25 @@ class _Shapes:
         self.drawn += n
         return torch.empty(n, *self._shape, device="meta")
 
+    def draw_labelled(self, n: int) -> tuple[Tensor, Tensor]:
+        return self.draw(n), torch.empty(n, dtype=torch.int64, device="meta")
 
-def cost_of(kind: type[Variant], config: Any, *, shape: Shape, backbone: type[Backbone], batch_size: int) -> Cost:
+
+def cost_of(
+    kind: type[Variant],
+    config: Any,
+    *,
+    shape: Shape,
+    backbone: type[Backbone],
+    batch_size: int,
+    classes: Classes | None = None,
+) -> Cost:
     """Runs `period` steps and one sample on the meta device, which computes nothing, and counts."""
     meta, none = torch.device("meta"), Draws(0, "meta")
     problem = Problem(
-        shape=shape, backbone=backbone, batch_size=batch_size, steps=kind.period, device=meta, draws=none, init=none
-    )
+        shape=shape, backbone=backbone, batch_size=batch_size, steps=kind.period, device=meta, draws=none, init=none,
+        classes=classes,
+    )  # fmt: skip
     variant = kind(config, problem)
     real = _Shapes(shape)
     with FlopCounterMode(display=False) as training:
@@ -58,7 +71,7 @@ def cost_of(kind: type[Variant], config: Any, *, shape: Shape, backbone: type[Ba
             variant.step(real)
     variant.eval()
     with FlopCounterMode(display=False) as sampling, torch.no_grad():
-        variant.generate(torch.empty(1, backbone.z_dim, device="meta"))
+        made(variant, torch.empty(1, variant.z_dim, device="meta"), torch.zeros(1, dtype=torch.int64, device="meta"))
     return Cost(
         flops=training.get_total_flops() / kind.period,
         reals=real.drawn / kind.period,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ganbench.bench.budget import Meter
 from ganbench.bench.seeds import ORDER, stream_seed
-from ganbench.errors import BadInput
+from ganbench.errors import BadInput, UsageError
+from ganbench.images.classes import labels_sha256
 from ganbench.images.datasets._base import DATASETS, open_dataset
 from ganbench.images.source import ImageSource, open_images
 from ganbench.mixtures import get_mixture, mixture_names
@@ -19,6 +20,7 @@ from ganbench.nets._base import Shape
 from ganbench.nets._ranks import ALONE, Ranks
 from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.records import DataInfo
+from ganbench.variants._classes import Classes
 
 POINTS = 100_000  # fixed training points of a mixture, as PacGAN has them
 _LARGEST = 16 << 30  # bytes of images that are taken into memory
@@ -32,10 +34,22 @@ class TrainingSet:
     Attributes:
         info: what they are; `padded_to` is the shape that networks see.
         values: uint8 (n, c, h, w), padded with black, or float32 points (n, d).
+        labels: the class of each, int64 (n,); None where nobody learns from classes.
     """
 
     info: DataInfo
     values: Tensor
+    labels: Tensor | None = None
+
+    @property
+    def classes(self) -> Classes | None:
+        """The classes and their shares."""
+        return Classes(tuple(self.info.classes)) if self.info.classes else None
+
+    def on(self, device: torch.device) -> "TrainingSet":
+        """The same data on a device."""
+        labels = None if self.labels is None else self.labels.to(device)
+        return TrainingSet(self.info, self.values.to(device), labels)
 
     @property
     def shape(self) -> Shape:
@@ -73,6 +87,7 @@ def open_data(
     spec: str,
     fitted: Callable[[Shape], Shape],
     *,
+    labelled: bool = False,
     offline: bool = False,
     progress: Progress = silent,
     warn: Warn = unheard,
@@ -82,21 +97,26 @@ def open_data(
     Args:
         spec: the name or path.
         fitted: tells the shape that the backbone is built for; raises UsageError where it is not for such data.
+        labelled: the classes are wanted, too.
         offline: use no network.
         progress, warn: told of download and reading.
 
     Raises:
-        UsageError, BadInput: it cannot be used: no such name, images of several sizes, too many for the memory.
+        UsageError, BadInput: it cannot be used: no such name, images of several sizes, too many for the memory, no
+            classes where they are wanted.
         Unavailable: the dataset is not on this machine and cannot be fetched.
     """
     if spec in mixture_names():
+        if labelled:
+            raise UsageError(f"{spec} has no classes to learn from. Name labelled images: --data fashion-mnist")
         return _points(spec, fitted)
     name, _, split = spec.partition(":")
     if name in DATASETS.names():
         source = open_dataset(name, split or None, offline=offline, progress=progress, warn=warn)
-        return _images(source, name, split or "train", fitted, progress)
+        return _with_labels(_images(source, name, split or "train", fitted, progress), source, labelled)
     if Path(spec).expanduser().exists() or "/" in spec or "." in spec:
-        return _images(open_images(spec), spec, None, fitted, progress)
+        source = open_images(spec)
+        return _with_labels(_images(source, spec, None, fitted, progress), source, labelled)
     DATASETS.check(name)
     raise AssertionError("unreachable: the name is neither known nor unknown")
 
@@ -132,6 +152,26 @@ def _images(
         padded[(..., *_window(info.shape, info.padded_to))] = pixels
         pixels = padded
     return TrainingSet(info, torch.from_numpy(pixels))
+
+
+def _with_labels(data: TrainingSet, source: ImageSource, labelled: bool) -> TrainingSet:
+    if not labelled:
+        return data
+    labels = source.labels
+    if labels is None:
+        raise BadInput(
+            f"{source.name} does not say the classes of its images. Put a labels.csv (name,label) beside them, or "
+            "`labels` into the .npz."
+        )
+    counts = np.bincount(labels)
+    if len(counts) < 2 or not counts.all():
+        raise BadInput(
+            f"The labels of {source.name} name {int((counts > 0).sum())} of the classes 0 to {len(counts) - 1}; wanted "
+            "each of two or more at least once. Number the classes without gaps."
+        )
+    shares = [float(share) for share in counts / len(labels)]
+    info = replace(data.info, classes=shares, labels_sha256=labels_sha256(labels))
+    return TrainingSet(info, data.values, torch.from_numpy(labels))
 
 
 def _read(source: ImageSource, progress: Progress) -> tuple[np.ndarray, bool]:
@@ -190,6 +230,15 @@ class Stream:
 
     def draw(self, n: int) -> Tensor:
         """The next n data, float32 on the device; on each of several ranks its n of the next n world. BudgetSpent."""
+        return self._data.batch(self._next(n))
+
+    def draw_labelled(self, n: int) -> tuple[Tensor, Tensor]:
+        """The same with their classes, int64 (n,)."""
+        assert self._data.labels is not None, "what learns from classes is given data with labels"
+        indices = self._next(n)
+        return self._data.batch(indices), self._data.labels[indices]
+
+    def _next(self, n: int) -> Tensor:
         mine = self._ranks.rows(n)
         n *= self._ranks.world
         self._meter.charge(n)
@@ -202,7 +251,7 @@ class Stream:
             self.offset += len(part)
             n -= len(part)
         indices = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return self._data.batch(indices[mine])
+        return indices[mine]
 
     def seek(self, epoch: int, offset: int) -> None:
         """Goes to a place: the next datum is number `offset` of that epoch's order."""

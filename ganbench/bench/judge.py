@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganbench.bench.build import Built
-from ganbench.bench.seeds import judged_codes
+from ganbench.bench.seeds import judged_codes, judged_labels
 from ganbench.bench.spec import Judging
 from ganbench.evaluation.options import Options, metric_names
 from ganbench.evaluation.points import evaluate_points, is_distribution
@@ -18,7 +18,7 @@ from ganbench.evaluation.run import evaluate
 from ganbench.images.indexed import IndexedSource
 from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.results import Result
-from ganbench.variants._base import Variant
+from ganbench.variants._base import LabelledVariant, Variant, made
 
 FRESH = 1 << 40  # the first code of samples that nothing was chosen by
 _BATCH = 500
@@ -53,18 +53,26 @@ def sample(built: Built, n: int, *, seed: int | None = None, start: int = 0, pro
         and are found by `finite`.
     """
     variant, device = built.variant, built.variant.problem.device
-    z_dim = variant.problem.backbone.z_dim
+    chosen = built.spec.seed if seed is None else seed
     parts = []
     with judging(variant):
         for at in range(0, n, _BATCH):
             stop = min(at + _BATCH, n)
-            z = judged_codes(built.spec.seed if seed is None else seed, start + at, start + stop, z_dim)
-            made = variant.generate(z.to(device))
-            if not bool(torch.isfinite(made).all()):
+            z = judged_codes(chosen, start + at, start + stop, variant.z_dim).to(device)
+            y = labels_of(built, stop - at, seed=chosen, start=start + at)
+            new = made(variant, z, None if y is None else y.to(device))
+            if not bool(torch.isfinite(new).all()):
                 raise NotFinite("the generator makes NaN or infinite values")
-            parts.append(built.data.judged(made).cpu())
+            parts.append(built.data.judged(new).cpu())
             progress("sampling", stop, n)
     return torch.cat(parts)
+
+
+def labels_of(built: Built, n: int, *, seed: int | None = None, start: int = 0) -> Tensor | None:
+    """The classes of samples start..start+n-1, int64 (n,); None of a variant that does not learn from classes."""
+    if not isinstance(built.variant, LabelledVariant):
+        return None
+    return judged_labels(built.spec.seed if seed is None else seed, start, start + n, built.variant.classes)
 
 
 class NotFinite(Exception):
@@ -99,11 +107,19 @@ class Judge:
     offline: bool = False
     warn: Warn = unheard
 
-    def scores(self, sets: dict[str, Tensor], *, reference: str | None = None, keep: bool = False) -> dict[str, Result]:
+    def scores(
+        self,
+        sets: dict[str, Tensor],
+        *,
+        labels: Tensor | None = None,
+        reference: str | None = None,
+        keep: bool = False,
+    ) -> dict[str, Result]:
         """The results of named sets of samples, which share the network.
 
         Args:
             sets: samples by a name that says which.
+            labels: the class of each sample, for the first of each set alike; None where they have none.
             reference: another than that of `how`.
             keep: keep their features for a second reference.
         """
@@ -119,15 +135,16 @@ class Judge:
         names = list(sets)
         if is_distribution(real):
             return {name: evaluate_points(sets[name].numpy(), real, options=options) for name in names}
-        sources = [image_source(sets[name], f"{self.built.spec.variant}, {name}") for name in names]
+        sources = [image_source(sets[name], f"{self.built.spec.variant}, {name}", labels) for name in names]
         outcomes = evaluate(sources, real, options=options, warn=self.warn)
         return {name: outcome.result for name, outcome in zip(names, outcomes, strict=True)}
 
 
-def image_source(samples: Tensor, name: str) -> IndexedSource:
-    """uint8 samples (n, c, h, w) as a source of images."""
+def image_source(samples: Tensor, name: str, labels: Tensor | None = None) -> IndexedSource:
+    """uint8 samples (n, c, h, w) as a source of images; the first n of `labels` are their classes."""
     pixels: NDArray[np.uint8] = samples.permute(0, 2, 3, 1).numpy()
-    return IndexedSource(name, len(pixels), read=lambda i: pixels[i])
+    known = None if labels is None else labels[: len(pixels)].numpy()
+    return IndexedSource(name, len(pixels), read=lambda i: pixels[i], labels=None if known is None else lambda: known)
 
 
 def values_of(result: Result) -> dict[str, float | None]:

@@ -12,7 +12,6 @@ import torch
 from ganbench.bench.build import source_of, source_sha256
 from ganbench.bench.ema import HALF_LIFE
 from ganbench.files import sha256_file
-from ganbench.nets._registry import BACKBONES
 from ganbench.provenance import machine, versions
 from ganbench.records import RunRecord, Spent, Status
 from ganbench.serialize import plain
@@ -60,11 +59,10 @@ def record_of(training: "Training", status: Status, reason: str | None) -> RunRe
 
 def _config(training: "Training") -> dict[str, Any]:
     spec = training.built.spec
-    backbone = BACKBONES.get(spec.backbone)
     return {
         "run": spec.id,
         "spec": plain(spec),
-        "z": {"dim": backbone.z_dim, "prior": "N(0, I)"},
+        "z": {"dim": training.built.variant.z_dim, "prior": "N(0, I)"},
         "ema": {"half_life": f"{HALF_LIFE:g} of the steps done", "statistics": "running, averaged likewise"},
         "dtype": "float32",
         "data_order": "each epoch a permutation of its own",

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganbench.bench.build import Built
 from ganbench.bench.checkpoint import load_checkpoint, save_checkpoint
-from ganbench.bench.judge import FRESH, Judge, sample, values_of
+from ganbench.bench.judge import FRESH, Judge, labels_of, sample, values_of
 from ganbench.metrics._registry import direction_of
 from ganbench.records import CurvePoint
 from ganbench.results import Result
@@ -59,7 +59,8 @@ class Scores:
         with built.ema.applied():
             averaged = sample(built, how.points_n)
         sets = {_AVERAGED: averaged, _RAW: sample(built, how.raw_n)}
-        results = judge.scores(sets, keep=how.validation is not None)
+        labels = labels_of(built, max(how.points_n, how.raw_n))
+        results = judge.scores(sets, labels=labels, keep=how.validation is not None)
         point = CurvePoint(
             fraction=fraction,
             step=step,
@@ -71,7 +72,7 @@ class Scores:
             raw=values_of(results[_RAW]),
         )
         if how.validation is not None:
-            again = judge.scores({_AVERAGED: averaged}, reference=how.validation, keep=True)
+            again = judge.scores({_AVERAGED: averaged}, labels=labels, reference=how.validation, keep=True)
             point = replace(point, validation=values_of(again[_AVERAGED]))
         self.raw = results[_RAW]  # of the last point: that of the last checkpoint
         save_checkpoint(self._weights_of(len(self.curve)), {"weights": built.ema.weights()})
@@ -81,13 +82,14 @@ class Scores:
         """Scores the samples of the last checkpoint, and the best point on samples that nothing was chosen by."""
         if self._judge is None:
             return
-        self.final = self._judge.scores({_FINAL: samples})[_FINAL]
+        self.final = self._judge.scores({_FINAL: samples}, labels=labels_of(self._built, len(samples)))[_FINAL]
         number = best_point(self.curve, self._judge.how.ranked_by, of_points=samples.is_floating_point())
         if number is not None:
             weights = load_checkpoint(self._weights_of(number))["weights"]
             with self._built.ema.applied(weights):
                 fresh = sample(self._built, self._judge.how.points_n, start=FRESH)
-            self.best = self._judge.scores({_BEST: fresh})[_BEST]
+            labels = labels_of(self._built, len(fresh), start=FRESH)
+            self.best = self._judge.scores({_BEST: fresh}, labels=labels)[_BEST]
 
     def worse_than_first(self) -> str | None:
         """Why the run counts as diverged though it came to its end: its kernel distance grew since the first point."""

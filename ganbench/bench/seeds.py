@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-INIT, NOISE, ORDER, JUDGED, REAL = range(5)
+from ganbench.variants._classes import Classes
+
+INIT, NOISE, ORDER, JUDGED, REAL, JUDGED_CLASS = range(6)
 
 
 def stream_seed(seed: int, *key: int) -> int:
@@ -23,3 +25,12 @@ def judged_codes(seed: int, start: int, stop: int, z_dim: int) -> Tensor:
         sequence = np.random.SeedSequence(seed, spawn_key=(JUDGED, i))
         row[:] = np.random.Generator(np.random.Philox(sequence)).standard_normal(z_dim, dtype=np.float32)
     return torch.from_numpy(rows)
+
+
+def judged_labels(seed: int, start: int, stop: int, classes: Classes) -> Tensor:
+    """The classes of samples start..stop-1, int64 (n,), as often as the reals have them; each of its own seed."""
+    rolls = [
+        np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(JUDGED_CLASS, i)))).random()
+        for i in range(start, stop)
+    ]
+    return classes.of(torch.tensor(rolls, dtype=torch.float64))

@@ -17,7 +17,7 @@ from ganbench.bench.build import Built
 from ganbench.bench.checkpoint import weights_sha256
 from ganbench.bench.folder import RunFolder
 from ganbench.bench.group import of_all
-from ganbench.bench.judge import Judge, NotFinite, collapsed, sample
+from ganbench.bench.judge import Judge, NotFinite, collapsed, labels_of, sample
 from ganbench.bench.lead import Lead
 from ganbench.bench.pictures import grid, plane, save_gif, save_png
 from ganbench.bench.recording import record_of
@@ -211,7 +211,12 @@ class Training:
             np.save(buffer, samples.numpy())
             write_bytes(self.folder.samples / "final.npy", buffer.getvalue())
         else:
-            np.savez_compressed(buffer, samples.permute(0, 2, 3, 1).numpy())
+            labels = labels_of(self.built, len(samples))
+            pixels = samples.permute(0, 2, 3, 1).numpy()
+            if labels is None:
+                np.savez_compressed(buffer, pixels)
+            else:
+                np.savez_compressed(buffer, pixels, labels=labels.numpy())
             write_bytes(self.folder.samples / "final.npz", buffer.getvalue())
 
     # ---------------------------------------------------------------- checkpoints

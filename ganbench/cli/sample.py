@@ -23,18 +23,21 @@ def sample(run: Path, n: int, out: Path, **given: Any) -> None:
 
     Sample i depends on the seed and i alone: fewer are the first of more.
     """
-    from ganbench.bench.judge import image_source
-    from ganbench.bench.sampling import sample_run
+    from ganbench.bench.judge import image_source, labels_of
+    from ganbench.bench.judge import sample as samples_of
+    from ganbench.bench.sampling import open_trained
     from ganbench.images.export import export
     from ganbench.progress import unheard
 
     with progress_bar(quiet=given["quiet"]) as progress:
         told = unheard if given["quiet"] else warn
-        samples = sample_run(run, n, seed=given["seed"], raw=given["raw"], progress=progress, warn=told)
+        built = open_trained(run, raw=given["raw"], warn=told)
+        samples = samples_of(built, n, seed=given["seed"], progress=progress)
         if samples.is_floating_point():
             _write_points(samples.numpy(), out)
         else:
-            export(image_source(samples, str(run)), out, progress=progress)
+            labels = labels_of(built, n, seed=given["seed"])
+            export(image_source(samples, str(run), labels), out, progress=progress)
     if given["json_file"]:
         from ganbench.serialize import to_json
 

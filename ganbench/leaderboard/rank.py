@@ -224,8 +224,8 @@ def _facts(gathered: Gathered) -> list[Fact]:
     found: Mapping[str, str] = {
         "kind": track.kind,
         "dataset": track.dataset + (f" ({fmt.count(data.n)}, {fmt.short(data.fingerprint)})" if data else ""),
-        "backbone": track.backbone,
-        "batch": str(track.batch_size),
+        "backbone": _own(track.backbone, track.backbones),
+        "batch": _own(str(track.batch_size), {name: str(size) for name, size in track.batch_sizes.items()}),
         "budget of a run": track.budget,
         "seeds": ", ".join(map(str, track.seeds)),
         "protocol": _protocol(final) if final else track.protocol,
@@ -234,3 +234,9 @@ def _facts(gathered: Gathered) -> list[Fact]:
         "ranked by": ", then ".join(track.ranked_by),
     }
     return [Fact(name=name, value=value) for name, value in found.items()]
+
+
+def _own(usual: str, others: Mapping[str, str]) -> str:
+    """What most variants have, and what single ones have instead."""
+    told = ", ".join(f"{name}: {value}" for name, value in others.items())
+    return f"{usual} ({told})" if told else usual

@@ -82,8 +82,8 @@ def _rules(record: RunRecord, track: Track) -> Iterator[str]:
         "variant_sha256": (spec.get("variant_sha256"), record.variant_sha256),
         "kind": (spec.get("kind"), record.kind),
         "data": (spec.get("data"), track.dataset),
-        "backbone": (spec.get("backbone"), track.backbone),
-        "batch_size": (spec.get("batch_size"), track.batch_size),
+        "backbone": (spec.get("backbone"), track.backbone_of(record.variant)),
+        "batch_size": (spec.get("batch_size"), track.batch_size_of(record.variant)),
         "budget": (spec.get("budget"), track.budget),
     }
     judging = spec.get("judging")

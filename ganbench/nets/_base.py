@@ -27,6 +27,12 @@ class Discriminator(nn.Module):
         super().__init__()
         self.trunk, self.last = trunk, last
 
+    @property
+    def width(self) -> int:
+        """Numbers that the last layer reads."""
+        assert isinstance(self.last, nn.Linear)
+        return self.last.in_features
+
     def features(self, x: Tensor) -> Tensor:
         """What the last layer reads, (n, width)."""
         found: Tensor = self.trunk(x)
@@ -54,8 +60,8 @@ class Backbone(ABC):
 
     @classmethod
     @abstractmethod
-    def generator(cls, shape: Shape) -> nn.Module:
-        """From z (n, z_dim) to data (n, *shape), images in [-1, 1]."""
+    def generator(cls, shape: Shape, *, extra: int = 0) -> nn.Module:
+        """From z, with `extra` numbers behind it, (n, z_dim + extra), to data (n, *shape), images in [-1, 1]."""
 
     @classmethod
     @abstractmethod

@@ -45,10 +45,10 @@ class Dcgan(Backbone):
     sides: ClassVar[tuple[int, int]] = (32, 64)
 
     @classmethod
-    def generator(cls, shape: Shape) -> nn.Module:
-        """(n, z_dim) to (n, c, h, w) in [-1, 1]."""
+    def generator(cls, shape: Shape, *, extra: int = 0) -> nn.Module:
+        """(n, z_dim + extra) to (n, c, h, w) in [-1, 1]."""
         *outer, cin = _widths(shape[1])
-        layers: list[nn.Module] = [nn.Linear(cls.z_dim, cin * 16, bias=False), Reshape(cin, 4, 4)]
+        layers: list[nn.Module] = [nn.Linear(cls.z_dim + extra, cin * 16, bias=False), Reshape(cin, 4, 4)]
         layers += [nn.BatchNorm2d(cin), nn.ReLU()]
         for cout in reversed(outer):
             layers += [nn.ConvTranspose2d(cin, cout, 4, 2, 1, bias=False), nn.BatchNorm2d(cout), nn.ReLU()]

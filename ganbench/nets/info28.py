@@ -44,12 +44,12 @@ class Info28(Backbone):
     widths: ClassVar[tuple[int, int, int]] = (64, 128, 1024)  # channels of the outer and inner layer, hidden units
 
     @classmethod
-    def generator(cls, shape: Shape) -> nn.Module:
-        """(n, z_dim) to (n, c, h, w) in [-1, 1]."""
+    def generator(cls, shape: Shape, *, extra: int = 0) -> nn.Module:
+        """(n, z_dim + extra) to (n, c, h, w) in [-1, 1]."""
         outer, inner, hidden = cls.widths
         h, w = shape[1] // 4, shape[2] // 4
         return nn.Sequential(
-            *_block(nn.Linear(cls.z_dim, hidden, bias=False), nn.BatchNorm1d(hidden)),
+            *_block(nn.Linear(cls.z_dim + extra, hidden, bias=False), nn.BatchNorm1d(hidden)),
             *_block(nn.Linear(hidden, inner * h * w, bias=False), nn.BatchNorm1d(inner * h * w)),
             Reshape(inner, h, w),
             *_block(nn.ConvTranspose2d(inner, outer, 4, 2, 1, bias=False), nn.BatchNorm2d(outer)),

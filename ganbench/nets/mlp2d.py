@@ -31,10 +31,10 @@ class Mlp2d(Backbone):
     points: ClassVar[bool] = True
 
     @classmethod
-    def generator(cls, shape: Shape) -> nn.Module:
-        """(n, 2) to (n, d), unbounded."""
+    def generator(cls, shape: Shape, *, extra: int = 0) -> nn.Module:
+        """(n, 2 + extra) to (n, d), unbounded."""
         layers: list[nn.Module] = []
-        width = cls.z_dim
+        width = cls.z_dim + extra
         for _ in range(_DEPTH):
             layers += [nn.Linear(width, _WIDTH, bias=False), nn.BatchNorm1d(_WIDTH), nn.ReLU()]
             width = _WIDTH

@@ -103,11 +103,11 @@ class Resnet(Backbone):
     sides: ClassVar[tuple[int, int]] = (32, 64)
 
     @classmethod
-    def generator(cls, shape: Shape) -> nn.Module:
-        """(n, z_dim) to (n, c, h, w) in [-1, 1]."""
+    def generator(cls, shape: Shape, *, extra: int = 0) -> nn.Module:
+        """(n, z_dim + extra) to (n, c, h, w) in [-1, 1]."""
         widths = _UP[shape[1]]
         return nn.Sequential(
-            nn.Linear(cls.z_dim, widths[0] * 16),
+            nn.Linear(cls.z_dim + extra, widths[0] * 16),
             Reshape(widths[0], 4, 4),
             *(UpBlock(cin, cout) for cin, cout in pairwise(widths)),
             nn.BatchNorm2d(widths[-1]),

@@ -38,10 +38,10 @@ class SnDcgan(Backbone):
     sides: ClassVar[tuple[int, int]] = (32, 64)
 
     @classmethod
-    def generator(cls, shape: Shape) -> nn.Module:
-        """(n, z_dim) to (n, c, h, w) in [-1, 1]."""
+    def generator(cls, shape: Shape, *, extra: int = 0) -> nn.Module:
+        """(n, z_dim + extra) to (n, c, h, w) in [-1, 1]."""
         h, w, cin = shape[1] // 8, shape[2] // 8, _INNER
-        layers: list[nn.Module] = [nn.Linear(cls.z_dim, cin * h * w, bias=False), Reshape(cin, h, w)]
+        layers: list[nn.Module] = [nn.Linear(cls.z_dim + extra, cin * h * w, bias=False), Reshape(cin, h, w)]
         layers += [nn.BatchNorm2d(cin), nn.ReLU()]
         for cout in _UP:
             layers += [nn.ConvTranspose2d(cin, cout, 4, 2, 1, bias=False), nn.BatchNorm2d(cout), nn.ReLU()]

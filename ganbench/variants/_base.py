@@ -1,18 +1,20 @@
 """What a variant is: networks, losses and one update. It knows neither data, clock, files nor metrics."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from ganbench.errors import UsageError
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape, described
 from ganbench.nets._joint import joint
 from ganbench.nets._ranks import ALONE, Ranks
+from ganbench.variants._classes import Classes
 from ganbench.variants._draws import Draws
 
 N = TypeVar("N", bound=nn.Module)
@@ -23,6 +25,10 @@ class RealStream(Protocol):
 
     def draw(self, n: int) -> Tensor:
         """The next n data, float32 (n, *shape); images in [-1, 1]."""
+        ...
+
+    def draw_labelled(self, n: int) -> tuple[Tensor, Tensor]:
+        """The same with their classes, int64 (n,)."""
         ...
 
 
@@ -36,6 +42,7 @@ class Problem:
         batch_size: inputs of D in one update: as many real data, unless the variant joins several to one input. Where
             several ranks share the batch, it is the part of this one.
         steps: generator updates that the budget allows; None where only a clock ends it.
+        classes: of the data; None where the variant does not ask for them.
         device: where everything lies; "meta" where only the cost is wanted.
         draws: the noise of the training.
         init: gives the first weights.
@@ -50,28 +57,37 @@ class Problem:
     draws: Draws
     init: Draws
     ranks: Ranks = ALONE
+    classes: Classes | None = None
 
-    def generator(self) -> nn.Module:
-        """The backbone's G with first weights: z (n, z_dim) to data (n, *shape)."""
-        with torch.device("meta"):
-            net = self.backbone.generator(self.shape)
-        return self._ready(net)
+    @property
+    def class_count(self) -> int:
+        """Number of classes of the data; 0 where nobody asks for them."""
+        return self.classes.count if self.classes else 0
 
-    def discriminator(self, *, norm: Norm = "native", pac: int = 1, outputs: int = 1) -> Discriminator:
+    def generator(self, *, extra: int = 0) -> nn.Module:
+        """The backbone's G with first weights: z, with `extra` numbers behind it, to data (n, *shape)."""
+        return self.built(lambda: self.backbone.generator(self.shape, extra=extra))
+
+    def discriminator(self, *, norm: Norm = "native", pac: int = 1, extra: int = 0, outputs: int = 1) -> Discriminator:
         """The backbone's D with first weights.
 
         Args:
             norm: how it is normalised.
             pac: how many data it sees at once, joined along the first axis (channels, or coordinates).
+            extra: channels (or coordinates) that it sees behind them.
             outputs: numbers that it gives for each.
         """
-        shape = (self.shape[0] * pac, *self.shape[1:])
-        with torch.device("meta"):
-            net = self.backbone.discriminator(shape, norm=norm, outputs=outputs)
-        return self._ready(net)
+        shape = (self.shape[0] * pac + extra, *self.shape[1:])
+        return self.built(lambda: self.backbone.discriminator(shape, norm=norm, outputs=outputs))
 
-    def _ready(self, net: N) -> N:
-        net = joint(net, self.ranks)
+    def built(self, make: Callable[[], N]) -> N:
+        """The network that `make` describes, on the device, with first weights by the rules of `nets._init`.
+
+        Args:
+            make: called once, and computes nothing: its tensors have shapes alone.
+        """
+        with torch.device("meta"):
+            net = joint(make(), self.ranks)
         if self.device.type != "meta":
             net.to_empty(device=self.device)
             self.backbone.initialise(net, self.init.generator)
@@ -124,7 +140,12 @@ class Variant(nn.Module, ABC):
     def latent(self, n: int) -> Tensor:
         """n codes out of the prior, (n, z_dim)."""
         self.fakes += n * self.problem.ranks.world
-        return self.problem.draws.normal(n, self.problem.backbone.z_dim)
+        return self.problem.draws.normal(n, self.z_dim)
+
+    @property
+    def z_dim(self) -> int:
+        """Numbers in a code of `generate`; the backbone's, where a variant does not have its own."""
+        return self.problem.backbone.z_dim
 
     def optimisers(self) -> dict[str, torch.optim.Optimizer]:
         """The optimisers by the name of the attribute."""
@@ -146,6 +167,40 @@ class Variant(nn.Module, ABC):
             optimiser.load_state_dict(state["optimisers"][name])
         self.problem.draws.restore(state["noise"])
         self.fakes = int(state["fakes"])
+
+
+class LabelledVariant(Variant):
+    """A variant that learns from the classes of the data and makes samples of a class."""
+
+    @property
+    def classes(self) -> Classes:
+        """Of the data."""
+        assert self.problem.classes is not None, "what learns from classes is built with them"
+        return self.problem.classes
+
+    def one_hot(self, y: Tensor) -> Tensor:
+        """Classes int64 (n,) as float32 (n, k)."""
+        return one_hot(y, self.classes.count).float()
+
+    def labels(self, n: int) -> Tensor:
+        """n classes as often as the reals have them, int64 (n,)."""
+        return self.classes.of(self.problem.draws.uniform(n))
+
+    @abstractmethod
+    def generate_as(self, z: Tensor, y: Tensor) -> Tensor:
+        """Data (n, *shape) for codes z (n, z_dim) and classes y, int64 (n,); called as `generate` is."""
+
+    def generate(self, z: Tensor) -> Tensor:
+        """Not without classes."""
+        raise NotImplementedError("what learns from classes makes samples of them: generate_as")
+
+
+def made(variant: Variant, z: Tensor, y: Tensor | None) -> Tensor:
+    """What a variant makes of codes, and of classes where it learns from them."""
+    if isinstance(variant, LabelledVariant):
+        assert y is not None
+        return variant.generate_as(z, y)
+    return variant.generate(z)
 
 
 def adam(net: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Adam:

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._registry import BACKBONES
 from ganbench.variants._base import Problem, Variant
+from ganbench.variants._base import made as samples_of
+from ganbench.variants._classes import Classes
 from ganbench.variants._draws import Draws
 from ganbench.variants._registry import VARIANTS
 
@@ -15,6 +17,7 @@ POINTS: tuple[str, Shape] = ("mlp2d", (2,))
 GRAY: tuple[str, Shape] = ("info28-nano", (1, 28, 28))
 COLOUR: tuple[str, Shape] = ("info28-nano", (3, 8, 8))
 BATCH = 6
+CLASSES = Classes((0.4, 0.4, 0.2))
 
 
 class Reals:
@@ -22,12 +25,16 @@ class Reals:
 
     def __init__(self, shape: Shape, position: int = 0) -> None:
         self.pool = torch.rand(97, *shape, generator=torch.Generator().manual_seed(5)) * 2 - 1
+        self.classes = torch.arange(97) % CLASSES.count
         self.position = position
 
     def draw(self, n: int) -> Tensor:
+        return self.draw_labelled(n)[0]
+
+    def draw_labelled(self, n: int) -> tuple[Tensor, Tensor]:
         rows = (torch.arange(n) + self.position) % len(self.pool)
         self.position += n
-        return self.pool[rows]
+        return self.pool[rows], self.classes[rows]
 
 
 def problem(case: tuple[str, Shape], *, seed: int = 0, batch_size: int = BATCH) -> Problem:
@@ -40,12 +47,18 @@ def problem(case: tuple[str, Shape], *, seed: int = 0, batch_size: int = BATCH) 
         device=torch.device("cpu"),
         draws=Draws(seed + 1, "cpu"),
         init=Draws(seed + 2, "cpu"),
+        classes=CLASSES,
     )
 
 
 def variant(name: str, case: tuple[str, Shape], *, seed: int = 0, **settings: Any) -> Variant:
     kind = VARIANTS.get(name)
     return kind(kind.Config(**settings), problem(case, seed=seed))
+
+
+def generated(made: Variant, z: Tensor) -> Tensor:
+    """What it makes of codes, of classes one after the other where it asks for them."""
+    return samples_of(made, z, torch.arange(len(z)) % CLASSES.count)
 
 
 def trained(made: Variant, steps: int, reals: Reals | None = None) -> Variant:
