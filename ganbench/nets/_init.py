@@ -21,6 +21,15 @@ def normal(std: float) -> Fill:
     return fill
 
 
+def zeros() -> Fill:
+    """Weights 0."""
+
+    def fill(_: nn.Module, weight: Tensor, __: torch.Generator) -> None:
+        weight.zero_()
+
+    return fill
+
+
 def xavier(gain: float) -> Fill:
     """Weights U(-a, a), a = gain sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
 

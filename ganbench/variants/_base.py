@@ -105,6 +105,7 @@ class Variant(nn.Module, ABC):
         judged: names of the modules that make samples; the average of their weights over training is judged.
         period: steps after which the costs of a step repeat (for terms that are not computed at each).
         points_only: it is for points (d,) alone; images would take too long.
+        images_only: it is for images (c, h, w) alone; its networks are convolutions.
         splits: a batch can be split over ranks: beside batch norm, whatever is computed of more than one row is a mean
             over the rows of a loss that an optimiser of its own descends.
     """
@@ -113,14 +114,16 @@ class Variant(nn.Module, ABC):
     judged: ClassVar[tuple[str, ...]] = ("G",)
     period: ClassVar[int] = 1
     points_only: ClassVar[bool] = False
+    images_only: ClassVar[bool] = False
     splits: ClassVar[bool] = True
     G: nn.Module
 
     def __init__(self, config: Any, problem: Problem) -> None:
         super().__init__()
-        if self.points_only and not problem.backbone.points:
+        if self.images_only if problem.backbone.points else self.points_only:
+            wanted = "images" if self.images_only else "points"
             raise UsageError(
-                f"{type(self).__name__} is for points alone; found {described(problem.shape)}. Name another variant."
+                f"{type(self).__name__} is for {wanted} alone; found {described(problem.shape)}. Name another variant."
             )
         self.config, self.problem = config, problem
         self.fakes = 0  # data generated in training, as told by `latent`, on all ranks
@@ -167,6 +170,19 @@ class Variant(nn.Module, ABC):
             optimiser.load_state_dict(state["optimisers"][name])
         self.problem.draws.restore(state["noise"])
         self.fakes = int(state["fakes"])
+
+
+class LikelihoodVariant(Variant):
+    """A variant that tells how likely images are."""
+
+    @abstractmethod
+    def bits_per_dim(self, x: Tensor, u: Tensor) -> Tensor:
+        """-log2 P(x) for each 8-bit image, divided by the numbers in it, or a bound above it: (n,).
+
+        Args:
+            x: float32 (n, c, h, w) in [-1, 1], of the 256 values k / 127.5 - 1.
+            u: U[0, 1) of the same shape, for densities, which see (k + u) / 256; called as `generate` is.
+        """
 
 
 class LabelledVariant(Variant):

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from variant_cases import BATCH, CLASSES, COLOUR, GRAY, POINTS, Reals, generated, trained, variant
+from variant_cases import BATCH, CLASSES, COLOUR, GRAY, POINTS, SMALL, Reals, generated, trained, variant
 
 from ganbench.bench.cost import Cost, cost_of
 from ganbench.errors import UsageError
 from ganbench.nets._base import Shape
 from ganbench.nets._registry import BACKBONES
-from ganbench.variants._base import LabelledVariant, Variant
+from ganbench.variants._base import LabelledVariant, LikelihoodVariant, Variant
 from ganbench.variants._registry import VARIANTS
 
 Case = tuple[str, Shape]
@@ -27,7 +27,8 @@ ALLOWED = ("ganbench.nets", "ganbench.variants._base", "ganbench.variants._draws
 
 
 def cases_of(name: str) -> list[Case]:
-    return [POINTS] if VARIANTS.get(name).points_only else [POINTS, GRAY]
+    kind = VARIANTS.get(name)
+    return [SMALL] if kind.images_only else [POINTS] if kind.points_only else [POINTS, GRAY]
 
 
 @pytest.fixture(
@@ -209,4 +210,4 @@ def test_it_knows_nothing_of_what_judges_it(name: str) -> None:
     found = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     found += [each.name for node in ast.walk(tree) if isinstance(node, ast.Import) for each in node.names]
     assert [m for m in found if m.startswith("ganbench") and not m.startswith(ALLOWED)] == []
-    assert VARIANTS.get(name).__bases__ in ((Variant,), (LabelledVariant,))
+    assert VARIANTS.get(name).__bases__ in ((Variant,), (LabelledVariant,), (LikelihoodVariant,))

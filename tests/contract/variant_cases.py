@@ -15,6 +15,7 @@ from ganbench.variants._registry import VARIANTS
 
 POINTS: tuple[str, Shape] = ("mlp2d", (2,))
 GRAY: tuple[str, Shape] = ("info28-nano", (1, 28, 28))
+SMALL: tuple[str, Shape] = ("info28-nano", (1, 8, 8))  # for networks that make an image number by number
 COLOUR: tuple[str, Shape] = ("info28-nano", (3, 8, 8))
 BATCH = 6
 CLASSES = Classes((0.4, 0.4, 0.2))
