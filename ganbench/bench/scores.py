@@ -9,9 +9,10 @@ from torch import Tensor
 from ganbench.bench.build import Built
 from ganbench.bench.checkpoint import load_checkpoint, save_checkpoint
 from ganbench.bench.judge import FRESH, Judge, labels_of, sample, values_of
+from ganbench.bench.likelihood import KEY, bits_per_dim
 from ganbench.metrics._registry import direction_of
 from ganbench.records import CurvePoint
-from ganbench.results import Result
+from ganbench.results import MetricResult, Result
 from ganbench.serialize import from_json, to_json
 from ganbench.track import better
 
@@ -83,6 +84,8 @@ class Scores:
         if self._judge is None:
             return
         self.final = self._judge.scores({_FINAL: samples}, labels=labels_of(self._built, len(samples)))[_FINAL]
+        if (bits := self._likelihood()) is not None:
+            self.final = replace(self.final, metrics={**self.final.metrics, KEY: bits})
         number = best_point(self.curve, self._judge.how.ranked_by, of_points=samples.is_floating_point())
         if number is not None:
             weights = load_checkpoint(self._weights_of(number))["weights"]
@@ -90,6 +93,15 @@ class Scores:
                 fresh = sample(self._built, self._judge.how.points_n, start=FRESH)
             labels = labels_of(self._built, len(fresh), start=FRESH)
             self.best = self._judge.scores({_BEST: fresh}, labels=labels)[_BEST]
+
+    def _likelihood(self) -> MetricResult | None:
+        """Of held-out images, by the averaged weights; None of a variant that tells none, or without such images."""
+        assert self._judge is not None
+        how = self._judge.how
+        if how.validation is None:
+            return None
+        with self._built.ema.applied():
+            return bits_per_dim(self._built, how.validation, how.final_n, offline=self._judge.offline)
 
     def worse_than_first(self) -> str | None:
         """Why the run counts as diverged though it came to its end: its kernel distance grew since the first point."""

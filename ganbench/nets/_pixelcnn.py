@@ -120,11 +120,12 @@ class PixelCnn(nn.Module):
     def _blocks(self) -> list[Block]:
         blocks = [self.first, *self.layers]
         assert all(isinstance(block, Block) for block in blocks)
-        return blocks  # type: ignore[return-value]
+        return blocks
 
     def _row(self, rows: Tensor, above: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """What the vertical stack says to each layer's pixels of a row, (n, 2 width, w), and its own row of each."""
-        across, row = [], []
+        across: list[Tensor] = []
+        row: list[Tensor] = []
         for block, before in zip(self._blocks(), [rows, *above[:-1]], strict=True):
             sees = before if block.first else torch.cat([before, row[-1]], dim=2)
             down = block.down(sees)

@@ -12,6 +12,7 @@ from torch.nn.functional import one_hot
 
 from ganbench.errors import UsageError
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape, described
+from ganbench.nets._init import Fill, initialise
 from ganbench.nets._joint import joint
 from ganbench.nets._ranks import ALONE, Ranks
 from ganbench.variants._classes import Classes
@@ -80,17 +81,21 @@ class Problem:
         shape = (self.shape[0] * pac + extra, *self.shape[1:])
         return self.built(lambda: self.backbone.discriminator(shape, norm=norm, outputs=outputs))
 
-    def built(self, make: Callable[[], N]) -> N:
+    def built(self, make: Callable[[], N], weights: Fill | None = None) -> N:
         """The network that `make` describes, on the device, with first weights by the rules of `nets._init`.
 
         Args:
             make: called once, and computes nothing: its tensors have shapes alone.
+            weights: the rule for layers that have none of their own; the backbone's where None.
         """
         with torch.device("meta"):
             net = joint(make(), self.ranks)
         if self.device.type != "meta":
             net.to_empty(device=self.device)
-            self.backbone.initialise(net, self.init.generator)
+            if weights is None:
+                self.backbone.initialise(net, self.init.generator)
+            else:
+                initialise(net, self.init.generator, weights=weights)
         return net
 
 

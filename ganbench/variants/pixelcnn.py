@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from ganbench.nets._init import xavier
 from ganbench.nets._pixelcnn import PixelCnn
 from ganbench.variants._base import LikelihoodVariant, Problem, RealStream, adam, descend
 
@@ -50,7 +51,9 @@ class PixelCnnVariant(LikelihoodVariant):
 
     def __init__(self, config: Config, problem: Problem) -> None:
         super().__init__(config, problem)
-        self.net = problem.built(lambda: PixelCnn(problem.shape, width=config.width, layers=config.layers))
+        self.net = problem.built(
+            lambda: PixelCnn(problem.shape, width=config.width, layers=config.layers), weights=xavier(1.0)
+        )
         self.opt = adam(self.net, config.lr, config.betas)
 
     @property
