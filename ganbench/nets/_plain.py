@@ -8,7 +8,7 @@ from torch import nn
 
 N = TypeVar("N", bound=nn.Module)
 LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
-_NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
+_NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm, nn.LayerNorm, nn.GroupNorm)
 
 
 def without_norm(net: N) -> N:
