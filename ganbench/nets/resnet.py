@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, relu
+from torch.nn.functional import avg_pool2d, interpolate
 
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._init import initialise, with_init, xavier
@@ -42,12 +42,12 @@ class UpBlock(nn.Module):
         self.norm1, self.norm2 = nn.BatchNorm2d(cin), nn.BatchNorm2d(cout)
         self.conv1 = with_init(nn.Conv2d(cin, cout, 3, 1, 1), _RESIDUAL)
         self.conv2 = with_init(nn.Conv2d(cout, cout, 3, 1, 1), _RESIDUAL)
-        self.shortcut = nn.Conv2d(cin, cout, 1)
+        self.shortcut, self.act = nn.Conv2d(cin, cout, 1), nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
         """Leaves x as it is."""
-        h = self.conv1(_doubled(relu(self.norm1(x))))
-        h = self.conv2(relu(self.norm2(h)))
+        h = self.conv1(_doubled(self.act(self.norm1(x))))
+        h = self.conv2(self.act(self.norm2(h)))
         found: Tensor = h + self.shortcut(_doubled(x))
         return found
 
@@ -70,10 +70,11 @@ class DownBlock(nn.Module):
         self.conv2 = with_init(conv(cout, cout, 3, norm, padding=1), _RESIDUAL)
         learnt = halve or cin != cout
         self.shortcut = conv(cin, cout, 1, norm) if learnt else nn.Identity()
+        self.act = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
         """Leaves x as it is."""
-        h = self.conv2(relu(self.conv1(x if self.first else relu(x))))
+        h = self.conv2(self.act(self.conv1(x if self.first else self.act(x))))
         if self.halve:
             h, x = avg_pool2d(h, 2), avg_pool2d(x, 2)
         found: Tensor = h + self.shortcut(x)
@@ -88,10 +89,10 @@ class _Discriminator(Discriminator):
             *(DownBlock(cin, cout, norm, halve=i < halving, first=i == 0) for i, (cin, cout) in enumerate(pairs))
         )
         super().__init__(trunk, linear(widths[-1], outputs, norm))
-        self.summed = norm == "spectral"
+        self.summed, self.act = norm == "spectral", nn.ReLU()
 
     def features(self, x: Tensor) -> Tensor:
-        h = relu(self.trunk(x))
+        h: Tensor = self.act(self.trunk(x))
         return h.sum((2, 3)) if self.summed else h.mean((2, 3))
 
 

@@ -200,8 +200,8 @@ class LabelledVariant(Variant):
         return self.problem.classes
 
     def one_hot(self, y: Tensor) -> Tensor:
-        """Classes int64 (n,) as float32 (n, k)."""
-        return one_hot(y, self.classes.count).float()
+        """Classes int64 (n,) as floating-point (n, k)."""
+        return one_hot(y, self.classes.count).to(torch.get_default_dtype())
 
     def labels(self, n: int) -> Tensor:
         """n classes as often as the reals have them, int64 (n,)."""

@@ -23,6 +23,7 @@ from ganbench.nets._ranks import Ranks
 from ganbench.nets._registry import BACKBONES
 from ganbench.records import DataInfo
 from ganbench.variants._base import Problem, Variant
+from ganbench.variants._classes import Classes
 from ganbench.variants._draws import Draws
 from ganbench.variants._registry import VARIANTS
 
@@ -42,13 +43,14 @@ def problem(backbone: str, shape: tuple[int, ...], ranks: Ranks) -> Problem:
         draws=Draws(1, "cpu", ranks),
         init=Draws(2, "cpu"),
         ranks=ranks,
+        classes=Classes((0.5, 0.5)),
     )
 
 
 def data(shape: tuple[int, ...]) -> TrainingSet:
     values = torch.rand(40, *shape, generator=torch.Generator().manual_seed(5)) * 2 - 1
     return TrainingSet(DataInfo(name="x", split=None, fingerprint="", n=40, shape=list(shape), padded_to=list(shape)),
-                       values)  # fmt: skip
+                       values, torch.arange(40) % 2)  # fmt: skip
 
 
 def trained(name: str, case: tuple[str, tuple[int, ...]], ranks: Ranks) -> tuple[Variant, dict[str, Any]]:
