@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganbench.variants._classes import Classes
 
-INIT, NOISE, ORDER, JUDGED, REAL, JUDGED_CLASS = range(6)
+INIT, NOISE, ORDER, JUDGED, REAL, JUDGED_CLASS, FEW, FEW_ORDER = range(8)
 
 
 def stream_seed(seed: int, *key: int) -> int:

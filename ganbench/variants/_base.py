@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from ganbench.variants._classes import Classes
 from ganbench.variants._draws import Draws
 
 N = TypeVar("N", bound=nn.Module)
+Known = Literal["none", "all"] | int  # of how many data the class is known
 
 
 class RealStream(Protocol):
@@ -29,6 +30,10 @@ class RealStream(Protocol):
 
     def draw_labelled(self, n: int) -> tuple[Tensor, Tensor]:
         """The same with their classes, int64 (n,)."""
+        ...
+
+    def draw_few(self, n: int) -> tuple[Tensor, Tensor]:
+        """The next n of the few data whose class is known, in an order of their own, and their classes."""
         ...
 
 
@@ -102,7 +107,8 @@ class Variant(nn.Module, ABC):
 
     Class attributes:
         Config: a frozen dataclass of its settings; the defaults are those of the paper.
-        judged: names of the modules that make samples; the average of their weights over training is judged.
+        judged: names of the modules that make samples or are of use themselves; the average of their weights over
+            training is judged.
         period: steps after which the costs of a step repeat (for terms that are not computed at each).
         points_only: it is for points (d,) alone; images would take too long.
         splits: a batch can be split over ranks: beside batch norm, whatever is computed of more than one row is a mean
@@ -124,6 +130,11 @@ class Variant(nn.Module, ABC):
             )
         self.config, self.problem = config, problem
         self.fakes = 0  # data generated in training, as told by `latent`, on all ranks
+
+    @classmethod
+    def known(cls, _config: Any) -> Known:
+        """Of how many of the data training knows the class; of a number of them, `draw_few` gives the data."""
+        return "none"
 
     @abstractmethod
     def step(self, real: RealStream) -> Mapping[str, Tensor]:
@@ -171,6 +182,11 @@ class Variant(nn.Module, ABC):
 
 class LabelledVariant(Variant):
     """A variant that learns from the classes of the data and makes samples of a class."""
+
+    @classmethod
+    def known(cls, _config: Any) -> Known:
+        """All classes."""
+        return "all"
 
     @property
     def classes(self) -> Classes:

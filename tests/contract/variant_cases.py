@@ -18,6 +18,7 @@ GRAY: tuple[str, Shape] = ("info28-nano", (1, 28, 28))
 COLOUR: tuple[str, Shape] = ("info28-nano", (3, 8, 8))
 BATCH = 6
 CLASSES = Classes((0.4, 0.4, 0.2))
+FEW = 9
 
 
 class Reals:
@@ -33,6 +34,11 @@ class Reals:
 
     def draw_labelled(self, n: int) -> tuple[Tensor, Tensor]:
         rows = (torch.arange(n) + self.position) % len(self.pool)
+        self.position += n
+        return self.pool[rows], self.classes[rows]
+
+    def draw_few(self, n: int) -> tuple[Tensor, Tensor]:
+        rows = (torch.arange(n) + self.position) % FEW
         self.position += n
         return self.pool[rows], self.classes[rows]
 

@@ -23,13 +23,16 @@ from ganbench.nets._ranks import Ranks
 from ganbench.nets._registry import BACKBONES
 from ganbench.records import DataInfo
 from ganbench.variants._base import Problem, Variant
+from ganbench.variants._classes import Classes
 from ganbench.variants._draws import Draws
 from ganbench.variants._registry import VARIANTS
 
 STEPS, BATCH = 2, 6
 POINTS = ("mlp2d", (2,))
 IMAGES = ("info28-nano", (1, 8, 8))
-OF_IMAGES = ("ns-gan", "pacgan", "rpgan-r1r2", "vae", "wgan-gp")  # batch norm in D, joined data, penalties, pairs
+OF_IMAGES = (  # batch norm in D, joined data, penalties, pairs, and in Q
+    "ns-gan", "pacgan", "rpgan-r1r2", "vae", "wgan-gp", "infogan",
+)  # fmt: skip
 
 
 def problem(backbone: str, shape: tuple[int, ...], ranks: Ranks) -> Problem:
@@ -42,13 +45,15 @@ def problem(backbone: str, shape: tuple[int, ...], ranks: Ranks) -> Problem:
         draws=Draws(1, "cpu", ranks),
         init=Draws(2, "cpu"),
         ranks=ranks,
+        classes=Classes((0.5, 0.3, 0.2)),
     )
 
 
 def data(shape: tuple[int, ...]) -> TrainingSet:
     values = torch.rand(40, *shape, generator=torch.Generator().manual_seed(5)) * 2 - 1
-    return TrainingSet(DataInfo(name="x", split=None, fingerprint="", n=40, shape=list(shape), padded_to=list(shape)),
-                       values)  # fmt: skip
+    info = DataInfo(name="x", split=None, fingerprint="", n=40, shape=list(shape), padded_to=list(shape))
+    labels = torch.arange(40) % 3
+    return TrainingSet(info, values, labels, few=TrainingSet(info, values[:9], labels[:9]))
 
 
 def trained(name: str, case: tuple[str, tuple[int, ...]], ranks: Ranks) -> tuple[Variant, dict[str, Any]]:

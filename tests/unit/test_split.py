@@ -30,7 +30,7 @@ from ganbench.variants._draws import Draws
 from ganbench.variants._registry import VARIANTS
 
 WORKER = Path(__file__).with_name("split_worker.py")
-OF_IMAGES = ("ns-gan", "pacgan", "rpgan-r1r2", "vae", "wgan-gp")  # as in the worker
+OF_IMAGES = ("ns-gan", "pacgan", "rpgan-r1r2", "vae", "wgan-gp", "infogan")  # as in the worker
 SPLIT = [f"{name} mlp2d" for name in VARIANTS.names() if name not in _NOT_SPLIT]
 SPLIT += [f"{name} info28-nano" for name in OF_IMAGES]
 EXACT = {"rtol": 1e-7, "atol": 1e-10}  # sums in float64
