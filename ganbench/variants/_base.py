@@ -196,7 +196,7 @@ class LabelledVariant(Variant):
 
     def one_hot(self, y: Tensor) -> Tensor:
         """Classes int64 (n,) as float32 (n, k)."""
-        return one_hot(y, self.classes.count).float()
+        return one_hot(y, self.classes.count).to(torch.get_default_dtype())  # as that of `draws`
 
     def labels(self, n: int) -> Tensor:
         """n classes as often as the reals have them, int64 (n,)."""

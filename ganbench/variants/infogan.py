@@ -166,5 +166,7 @@ class InfoGan(Variant):
     def generate(self, z: Tensor) -> Tensor:
         """G(noise, c, u) for codes z (n, z_dim)."""
         category, continuous, noise = self.codes(z)
-        found: Tensor = self.G(torch.cat([noise, one_hot(category, self.config.categories).float(), continuous], dim=1))
+        found: Tensor = self.G(
+            torch.cat([noise, one_hot(category, self.config.categories).to(z.dtype), continuous], dim=1)
+        )
         return found
