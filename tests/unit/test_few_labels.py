@@ -147,6 +147,14 @@ def test_they_are_charged_for() -> None:
         source.draw_few(1)
 
 
+def test_where_all_are_known_the_two_orders_are_apart() -> None:
+    all_of = numbered()
+    source = Stream(replace(all_of, labels=None, few=all_of), Meter(None), seed=0, device=torch.device("cpu"))
+    x, known = source.draw(N)[:, 0].tolist(), rows_of(source.draw_few(N))
+    assert sorted(x) == sorted(known)
+    assert x != known
+
+
 @pytest.mark.parametrize("few", [0, 5, 8, 21])
 def test_a_place_is_in_its_state(few: int) -> None:
     first, second = stream(), stream()
