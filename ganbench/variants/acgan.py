@@ -11,7 +11,7 @@ each class, x~ = G(z, y~), sp the softplus and CE the cross entropy of softmax(l
 https://arxiv.org/abs/1610.09585. y is a one-hot vector behind z; the class of a fake is the one that it was made for,
 and D learns from it, too. Class logits are not normalised.
 
-Departures from the paper: the backbones (its D was six convolutions with dropout and noise); z ~ N(0, I).
+Departures from the paper: the backbones (its D was six convolutions with dropout); z ~ N(0, I).
 """
 
 from collections.abc import Mapping

@@ -15,8 +15,8 @@ A code z ~ N(0, I) of `generate` holds everything: c is the largest of its first
 - 1 of the next m, uniform in (-1, 1), Phi being the normal's distribution function; the rest is noise. `codes` reads c
 and u of a code, `coded` sets them.
 
-Departures from the paper: the backbones, whose z is the noise, N(0, I) (62 numbers U(-1, 1) there); all slopes of
-LeakyReLU 0.2; the batch of the board (128 there).
+Departures from the paper: the backbones, whose z is the noise, N(0, I) (62 numbers U(-1, 1) there); LeakyReLU
+has the slope 0.2 (0.01 in the published code); the batch of the board (128 there).
 """
 
 import math

@@ -49,6 +49,14 @@ def watched(monkeypatch: pytest.MonkeyPatch, kind: type[Variant], name: str) -> 
     return calls
 
 
+def blobs(stream: Reals) -> Tensor:
+    """Makes the data of the stream one blob for each class, and returns their centres."""
+    angles = torch.arange(K) * 2 * math.pi / K
+    centres = torch.stack([angles.cos(), angles.sin()], dim=1)
+    stream.pool = centres[stream.classes] + 0.1 * stream.pool
+    return centres
+
+
 # ---------------------------------------------------------------- what all of them share
 
 
@@ -77,6 +85,21 @@ def test_fakes_are_of_the_classes_of_the_reals_and_drawn_anew(name: str, monkeyp
     close((of_d == of_g).float().mean(), alike, 0.04)
     reals = Reals(POINTS[1]).draw_labelled(n)[1]
     close((of_d == reals).float().mean(), 1 / K, 0.04)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("cgan", {"condition": "concat"}), ("cgan", {"condition": "projection"}), ("acgan", {})],
+)
+def test_samples_are_of_the_class_that_was_asked_for(name: str, settings: dict[str, str]) -> None:
+    kind = {"cgan": cgan.Cgan, "acgan": acgan.AcGan}[name]
+    made = kind(kind.Config(lr_G=1e-3, lr_D=1e-3, **settings), problem(POINTS, batch_size=30))
+    centres = blobs(stream := Reals(POINTS[1]))
+    trained(made, 150, stream).eval()
+    y = torch.arange(300) % K
+    with torch.no_grad():
+        nearest = torch.cdist(made.generate_as(normal(300, made.z_dim), y), centres).argmin(1)
+    assert float((nearest == y).float().mean()) > 0.8
 
 
 # ---------------------------------------------------------------- conditional GAN
@@ -360,12 +383,9 @@ def test_it_classifies_by_its_class_logits() -> None:
 
 
 def test_it_learns_the_classes_that_it_is_told() -> None:
-    """The known data of the stream are one blob for each class; after some steps D tells them apart."""
     made = variant("sgan", POINTS, lr_D=1e-2)
     assert isinstance(made, sgan.SGan)
-    stream = Reals(POINTS[1])
-    angles = stream.classes * 2 * math.pi / K
-    stream.pool = torch.stack([angles.cos(), angles.sin()], dim=1) + 0.1 * stream.pool
+    blobs(stream := Reals(POINTS[1]))
     trained(made, 25, stream)
     with torch.no_grad():
         right = made.classify(stream.pool).argmax(1) == stream.classes
