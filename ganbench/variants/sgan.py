@@ -12,8 +12,8 @@ which is superfluous. The known data, `labels` in all, are as many of each class
 update of G draws reals of its own. `classify` gives l(x); the weights of D are averaged as G's are, so that a
 classifier of averaged weights is there, as in the published code. Samples have no class.
 
-Departures from the paper: the backbones without normalisation in D (weight norm and dropout or noise there); a constant learning rate; the squared distance of its text where its published code has the mean absolute
-one; z ~ N(0, I).
+Departures from the paper: the backbones without normalisation in D (weight norm and dropout or noise there); a constant
+learning rate; the squared distance of its text where its published code has the mean absolute one; z ~ N(0, I).
 """
 
 from collections.abc import Mapping
