@@ -71,7 +71,7 @@ class DataInfo:
         fingerprint: sha256 over the data in their order.
         n, shape: how many, and what one of them is.
         padded_to: what networks see.
-        classes: the share of each class, where the run learnt from classes; none otherwise.
+        classes: the share of each class among the data whose class the run knew; none where it knew none.
         labels_sha256: over the class of each datum.
     """
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from ganbench.bench.budget import Budget, Meter
 from ganbench.bench.cost import Cost, cost_of
-from ganbench.bench.data import Stream, TrainingSet, open_data
+from ganbench.bench.data import Stream, TrainingSet, knowing_few, open_data
 from ganbench.bench.ema import Ema
 from ganbench.bench.group import average_gradients, device_of
-from ganbench.bench.seeds import INIT, NOISE, stream_seed
+from ganbench.bench.seeds import FEW, INIT, NOISE, stream_seed
 from ganbench.bench.spec import RunSpec
 from ganbench.nets._ranks import ALONE, Ranks
 from ganbench.nets._registry import BACKBONES
@@ -20,7 +20,7 @@ from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.records import BudgetInfo
 from ganbench.registry import unknown
 from ganbench.serialize import from_json, plain, to_json
-from ganbench.variants._base import LabelledVariant, Problem, Variant
+from ganbench.variants._base import Problem, Variant
 from ganbench.variants._draws import Draws
 from ganbench.variants._registry import VARIANTS
 
@@ -69,14 +69,14 @@ class Built:
         return {
             "variant": self.variant.training_state(),
             "ema": self.ema.shadow,
-            "stream": {"epoch": self.stream.epoch, "offset": self.stream.offset, "reals": self.meter.reals},
+            "stream": {**self.stream.state(), "reals": self.meter.reals},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Goes back to where `training_state` was taken."""
         self.variant.restore(state["variant"])
         self.ema.restore(state["ema"])
-        self.stream.seek(int(state["stream"]["epoch"]), int(state["stream"]["offset"]))
+        self.stream.restore(state["stream"])
         self.meter.reals = int(state["stream"]["reals"])
 
 
@@ -133,9 +133,12 @@ def build(
     kind, backbone = VARIANTS.get(spec.variant), BACKBONES.get(spec.backbone)
     config: Any = from_json(kind.Config, to_json(spec.settings), where=f"the settings of {spec.variant}")
     budget = Budget.parse(spec.budget)
+    known = kind.known(config)
     if data is None:
-        labelled = issubclass(kind, LabelledVariant)
+        labelled = known != "none"
         data = open_data(spec.data, backbone.fitted, labelled=labelled, offline=offline, progress=progress, warn=warn)
+    if isinstance(known, int) and data.labels is not None:
+        data = knowing_few(data, known, seed=stream_seed(spec.seed, FEW))
     shape, batch, classes = data.shape, spec.batch_size, data.classes
     cost = cost_of(kind, config, shape=shape, backbone=backbone, batch_size=batch, classes=classes)
     steps = budget.steps(cost)

@@ -48,6 +48,9 @@ class _Shapes:
     def draw_labelled(self, n: int) -> tuple[Tensor, Tensor]:
         return self.draw(n), torch.empty(n, dtype=torch.int64, device="meta")
 
+    def draw_few(self, n: int) -> tuple[Tensor, Tensor]:
+        return self.draw_labelled(n)
+
 
 def cost_of(
     kind: type[Variant],

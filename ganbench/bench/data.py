@@ -1,16 +1,18 @@
 """The real data of a training: read once, kept on the device, drawn in an order that two numbers tell."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ganbench.bench.budget import Meter
-from ganbench.bench.seeds import ORDER, stream_seed
+from ganbench.bench.few import balanced
+from ganbench.bench.seeds import FEW_ORDER, ORDER, stream_seed
 from ganbench.errors import BadInput, UsageError
 from ganbench.images.classes import labels_sha256
 from ganbench.images.datasets._base import DATASETS, open_dataset
@@ -35,11 +37,13 @@ class TrainingSet:
         info: what they are; `padded_to` is the shape that networks see.
         values: uint8 (n, c, h, w), padded with black, or float32 points (n, d).
         labels: the class of each, int64 (n,); None where nobody learns from classes.
+        few: those of the data whose class is known, where it is known of some alone: then `labels` is None.
     """
 
     info: DataInfo
     values: Tensor
     labels: Tensor | None = None
+    few: "TrainingSet | None" = None
 
     @property
     def classes(self) -> Classes | None:
@@ -49,7 +53,8 @@ class TrainingSet:
     def on(self, device: torch.device) -> "TrainingSet":
         """The same data on a device."""
         labels = None if self.labels is None else self.labels.to(device)
-        return TrainingSet(self.info, self.values.to(device), labels)
+        few = None if self.few is None else self.few.on(device)
+        return TrainingSet(self.info, self.values.to(device), labels, few)
 
     @property
     def shape(self) -> Shape:
@@ -76,6 +81,18 @@ def no_data(info: DataInfo) -> TrainingSet:
     """A set without data that knows what data are like: enough to make samples."""
     points = len(info.shape) == 1
     return TrainingSet(info, torch.empty(0, *info.padded_to, dtype=torch.float32 if points else torch.uint8))
+
+
+def knowing_few(data: TrainingSet, n: int, *, seed: int) -> TrainingSet:
+    """The same data, where of n alone the class is known, of as many of each class: the other classes are gone.
+
+    Raises UsageError where there cannot be so many.
+    """
+    assert data.labels is not None
+    k = len(data.info.classes)
+    rows = torch.from_numpy(balanced(data.labels.numpy(), n, k=k, seed=seed, name=data.info.name))
+    info = replace(data.info, classes=[1 / k] * k)
+    return TrainingSet(info, data.values, few=TrainingSet(info, data.values[rows], data.labels[rows]))
 
 
 def _window(inner: list[int], outer: list[int]) -> tuple[slice, slice]:
@@ -218,13 +235,24 @@ class Stream:
         seed: of the run.
         device: where batches are wanted.
         ranks: that share a batch.
+        key: of the order, among what the seed decides.
     """
 
     def __init__(
-        self, data: TrainingSet, meter: Meter, *, seed: int, device: torch.device, ranks: Ranks = ALONE
+        self,
+        data: TrainingSet,
+        meter: Meter,
+        *,
+        seed: int,
+        device: torch.device,
+        ranks: Ranks = ALONE,
+        key: int = ORDER,
     ) -> None:
-        self._data, self._meter, self._seed = data, meter, seed
+        self._data, self._meter, self._seed, self._key = data, meter, seed, key
         self._device, self._ranks = device, ranks
+        self._few: Stream | None = None
+        if data.few is not None:
+            self._few = Stream(data.few, meter, seed=seed, device=device, ranks=ranks, key=FEW_ORDER)
         self._order = torch.empty(0, dtype=torch.int64)
         self.epoch, self.offset = -1, 0  # no epoch has begun
 
@@ -237,6 +265,11 @@ class Stream:
         assert self._data.labels is not None, "what learns from classes is given data with labels"
         indices = self._next(n)
         return self._data.batch(indices), self._data.labels[indices]
+
+    def draw_few(self, n: int) -> tuple[Tensor, Tensor]:
+        """The next n of the few data whose class is known, which go round on their own, and their classes."""
+        assert self._few is not None, "what learns from few classes says how many by `known`"
+        return self._few.draw_labelled(n)
 
     def _next(self, n: int) -> Tensor:
         mine = self._ranks.rows(n)
@@ -257,6 +290,17 @@ class Stream:
         """Goes to a place: the next datum is number `offset` of that epoch's order."""
         self.epoch, self.offset = epoch, offset
         if epoch >= 0:
-            rng = np.random.default_rng(stream_seed(self._seed, ORDER, epoch))
+            rng = np.random.default_rng(stream_seed(self._seed, self._key, epoch))
             order = torch.from_numpy(rng.permutation(len(self._data.values)))
             self._order = order.to(self._data.values.device)
+
+    def state(self) -> dict[str, Any]:
+        """Where it stands."""
+        place: dict[str, Any] = {"epoch": self.epoch, "offset": self.offset}
+        return place if self._few is None else {**place, "few": self._few.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes back to where `state` was taken."""
+        self.seek(int(state["epoch"]), int(state["offset"]))
+        if self._few is not None:
+            self._few.restore(state["few"])

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from ganbench.variants._classes import Classes
 from ganbench.variants._draws import Draws
 
 N = TypeVar("N", bound=nn.Module)
+Known = Literal["none", "all"] | int  # of how many data the class is known
 
 
 class RealStream(Protocol):
@@ -30,6 +31,10 @@ class RealStream(Protocol):
 
     def draw_labelled(self, n: int) -> tuple[Tensor, Tensor]:
         """The same with their classes, int64 (n,)."""
+        ...
+
+    def draw_few(self, n: int) -> tuple[Tensor, Tensor]:
+        """The next n of the few data whose class is known, in an order of their own, and their classes."""
         ...
 
 
@@ -107,7 +112,8 @@ class Variant(nn.Module, ABC):
 
     Class attributes:
         Config: a frozen dataclass of its settings; the defaults are those of the paper.
-        judged: names of the modules that make samples; the average of their weights over training is judged.
+        judged: names of the modules that make samples or are of use themselves; the average of their weights over
+            training is judged.
         period: steps after which the costs of a step repeat (for terms that are not computed at each).
         points_only: it is for points (d,) alone; images would take too long.
         images_only: it is for images (c, h, w) alone; its networks are convolutions.
@@ -132,6 +138,11 @@ class Variant(nn.Module, ABC):
             )
         self.config, self.problem = config, problem
         self.fakes = 0  # data generated in training, as told by `latent`, on all ranks
+
+    @classmethod
+    def known(cls, _config: Any) -> Known:
+        """Of how many of the data training knows the class; of a number of them, `draw_few` gives the data."""
+        return "none"
 
     @abstractmethod
     def step(self, real: RealStream) -> Mapping[str, Tensor]:
@@ -193,6 +204,11 @@ class LikelihoodVariant(Variant):
 class LabelledVariant(Variant):
     """A variant that learns from the classes of the data and makes samples of a class."""
 
+    @classmethod
+    def known(cls, _config: Any) -> Known:
+        """All classes."""
+        return "all"
+
     @property
     def classes(self) -> Classes:
         """Of the data."""
@@ -201,7 +217,7 @@ class LabelledVariant(Variant):
 
     def one_hot(self, y: Tensor) -> Tensor:
         """Classes int64 (n,) as floating-point (n, k)."""
-        return one_hot(y, self.classes.count).to(torch.get_default_dtype())
+        return one_hot(y, self.classes.count).to(torch.get_default_dtype())  # as that of `draws`
 
     def labels(self, n: int) -> Tensor:
         """n classes as often as the reals have them, int64 (n,)."""

@@ -19,6 +19,7 @@ SMALL: tuple[str, Shape] = ("info28-nano", (1, 8, 8))  # for networks that make 
 COLOUR: tuple[str, Shape] = ("info28-nano", (3, 8, 8))
 BATCH = 6
 CLASSES = Classes((0.4, 0.4, 0.2))
+FEW = 9
 
 
 class Reals:
@@ -34,6 +35,11 @@ class Reals:
 
     def draw_labelled(self, n: int) -> tuple[Tensor, Tensor]:
         rows = (torch.arange(n) + self.position) % len(self.pool)
+        self.position += n
+        return self.pool[rows], self.classes[rows]
+
+    def draw_few(self, n: int) -> tuple[Tensor, Tensor]:
+        rows = (torch.arange(n) + self.position) % FEW
         self.position += n
         return self.pool[rows], self.classes[rows]
 

@@ -30,7 +30,15 @@ from ganbench.variants._registry import VARIANTS
 STEPS, BATCH = 2, 6
 POINTS = ("mlp2d", (2,))
 IMAGES = ("info28-nano", (1, 8, 8))
-OF_IMAGES = ("ns-gan", "pacgan", "rpgan-r1r2", "vae", "wgan-gp")  # batch norm in D, joined data, penalties, pairs
+OF_IMAGES = (  # batch norm in D, joined data, penalties, pairs, and in Q
+    "ns-gan", "pacgan", "rpgan-r1r2", "vae", "wgan-gp", "infogan",
+)  # fmt: skip
+
+
+def cases_of(name: str) -> list[tuple[str, tuple[int, ...]]]:
+    if VARIANTS.get(name).images_only:
+        return [IMAGES]
+    return [POINTS, IMAGES] if name in OF_IMAGES else [POINTS]
 
 
 def problem(backbone: str, shape: tuple[int, ...], ranks: Ranks) -> Problem:
@@ -43,14 +51,15 @@ def problem(backbone: str, shape: tuple[int, ...], ranks: Ranks) -> Problem:
         draws=Draws(1, "cpu", ranks),
         init=Draws(2, "cpu"),
         ranks=ranks,
-        classes=Classes((0.5, 0.5)),
+        classes=Classes((0.5, 0.3, 0.2)),
     )
 
 
 def data(shape: tuple[int, ...]) -> TrainingSet:
     values = torch.rand(40, *shape, generator=torch.Generator().manual_seed(5)) * 2 - 1
-    return TrainingSet(DataInfo(name="x", split=None, fingerprint="", n=40, shape=list(shape), padded_to=list(shape)),
-                       values, torch.arange(40) % 2)  # fmt: skip
+    info = DataInfo(name="x", split=None, fingerprint="", n=40, shape=list(shape), padded_to=list(shape))
+    labels = torch.arange(40) % 3
+    return TrainingSet(info, values, labels, few=TrainingSet(info, values[:9], labels[:9]))
 
 
 def trained(name: str, case: tuple[str, tuple[int, ...]], ranks: Ranks) -> tuple[Variant, dict[str, Any]]:
@@ -142,7 +151,7 @@ def main() -> None:
     found: dict[str, Any] = {}
     with group(rank, world, folder) as ranks:
         for name in VARIANTS.names():
-            for case in [POINTS, IMAGES] if name in OF_IMAGES else [POINTS]:
+            for case in cases_of(name):
                 variant, found[f"{name} {case[0]}"] = trained(name, case, ranks)
         for affine, momentum in ((True, 0.1), (False, None)):
             found[f"norm {affine}"] = normed(ranks, affine=affine, momentum=momentum)

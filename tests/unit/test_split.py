@@ -30,10 +30,11 @@ from ganbench.variants._draws import Draws
 from ganbench.variants._registry import VARIANTS
 
 WORKER = Path(__file__).with_name("split_worker.py")
-OF_IMAGES = ("ns-gan", "pacgan", "rpgan-r1r2", "vae", "wgan-gp")  # as in the worker
+OF_IMAGES = ("ns-gan", "pacgan", "rpgan-r1r2", "vae", "wgan-gp", "infogan")  # as in the worker
 WHOLE = sorted({*_NOT_SPLIT, *(name for name in VARIANTS.names() if not VARIANTS.get(name).splits)})
-SPLIT = [f"{name} mlp2d" for name in VARIANTS.names() if name not in WHOLE]
-SPLIT += [f"{name} info28-nano" for name in OF_IMAGES]
+ONLY_IMAGES = [name for name in VARIANTS.names() if VARIANTS.get(name).images_only]
+SPLIT = [f"{name} mlp2d" for name in VARIANTS.names() if name not in (*WHOLE, *ONLY_IMAGES)]
+SPLIT += [f"{name} info28-nano" for name in (*OF_IMAGES, *ONLY_IMAGES)]
 EXACT = {"rtol": 1e-7, "atol": 1e-10}  # sums in float64
 
 
