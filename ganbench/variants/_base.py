@@ -227,10 +227,6 @@ class LabelledVariant(Variant):
     def generate_as(self, z: Tensor, y: Tensor) -> Tensor:
         """Data (n, *shape) for codes z (n, z_dim) and classes y, int64 (n,); called as `generate` is."""
 
-    def generate(self, z: Tensor) -> Tensor:
-        """Not without classes."""
-        raise NotImplementedError("what learns from classes makes samples of them: generate_as")
-
 
 def made(variant: Variant, z: Tensor, y: Tensor | None) -> Tensor:
     """What a variant makes of codes, and of classes where it learns from them."""
