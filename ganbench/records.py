@@ -1,5 +1,7 @@
 """The record of one training run, as `leaderboards/TRACK/records/VARIANT-SEED.json` holds it. Imports no torch."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -123,7 +125,7 @@ class RunRecord:
         raw: the same of the plain weights.
         best: the point of the curve that is best by validation, scored with fresh codes. Shown, never ranked.
         environment: versions, machine, threads, commit.
-        variant_sha256, variant_source: of the variant's file.
+        variant_sha256, variant_source: of the variant's file, its techniques' behind it by `joined_sources`.
         weights_sha256: of the last weights, all networks; None where there are none.
         artifacts: sha256 of the files in the run's folder.
         command: that runs it again.
@@ -161,3 +163,18 @@ class RunRecord:
 def read_record(path: Path) -> RunRecord:
     """Reads a record. Raises BadInput, with the place, where it is none."""
     return read_stated(RunRecord, path, schema=SCHEMA, largest=_LARGEST, what="the record of a run")
+
+
+_PART = "\n# ---------------- technique: {} ----------------\n"
+_PARTS = re.compile(_PART.replace("{}", "([a-z0-9-]+)"))
+
+
+def joined_sources(variant: str, techniques: Mapping[str, str]) -> str:
+    """The text of a variant's file, with those of techniques behind it under a line with their names."""
+    return variant + "".join(f"{_PART.format(name)}{text}" for name, text in techniques.items())
+
+
+def split_sources(text: str) -> tuple[str, dict[str, str]]:
+    """A variant's file and those of techniques, by name, out of `joined_sources`."""
+    variant, *rest = _PARTS.split(text)
+    return variant, dict(zip(rest[::2], rest[1::2], strict=True))

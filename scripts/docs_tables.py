@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ganbench.evaluation.options import DEFAULT_METRICS
@@ -15,6 +15,7 @@ from ganbench.metrics._base import Metric
 from ganbench.metrics._registry import METRICS
 from ganbench.places import shipped_references
 from ganbench.protocol import get_protocol, protocol_names
+from ganbench.techniques._registry import TECHNIQUES
 from ganbench.variants._registry import VARIANTS
 
 RECORDS = Path(__file__).resolve().parent.parent / "docs" / "records"
@@ -188,9 +189,18 @@ def published() -> str:
 
 def departures() -> str:
     """Where each variant departs from its paper, as its docstring says. Raises ValueError where one says nothing."""
+    return _departures("variant", {name: VARIANTS.get(name) for name in VARIANTS.names()})
+
+
+def technique_departures() -> str:
+    """The same of techniques."""
+    return _departures("technique", {name: TECHNIQUES.get(name) for name in TECHNIQUES.names()})
+
+
+def _departures(what: str, kinds: Mapping[str, type]) -> str:
     rows = []
-    for name in VARIANTS.names():
-        text = sys.modules[VARIANTS.get(name).__module__].__doc__ or ""
+    for name, kind in kinds.items():
+        text = sys.modules[kind.__module__].__doc__ or ""
         title, colon, told = text.partition("Departures from the paper:")
         link = re.search(r"https://arxiv\.org/abs/[\d.]+\d", title)
         if not colon or link is None:
@@ -198,7 +208,7 @@ def departures() -> str:
         said = " ".join(told.split("\n\n")[0].split())
         summary = " ".join(title.split("\n\n")[0].split()).partition(": ")[0]
         rows.append([f"`{name}`", f"[{summary}]({link[0]})", said[0].upper() + said[1:]])
-    return markdown(["variant", "paper", "departures"], rows)
+    return markdown([what, "paper", "departures"], rows)
 
 
 def licences() -> str:
@@ -238,6 +248,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "references": references,
     "published": published,
     "departures": departures,
+    "technique-departures": technique_departures,
     "licences": licences,
     "install-size": install_size,
 }

@@ -1,10 +1,7 @@
 """From what a run is asked to do to the things that do it: data, variant, cost and the number of steps."""
 
-import hashlib
-import inspect
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from ganbench.bench.budget import Budget, Meter
@@ -12,17 +9,16 @@ from ganbench.bench.cost import Cost, cost_of
 from ganbench.bench.data import Stream, TrainingSet, knowing_few, open_data
 from ganbench.bench.ema import Ema
 from ganbench.bench.group import average_gradients, device_of
+from ganbench.bench.recipe import Recipe
 from ganbench.bench.seeds import FEW, INIT, NOISE, stream_seed
 from ganbench.bench.spec import RunSpec
 from ganbench.nets._ranks import ALONE, Ranks
 from ganbench.nets._registry import BACKBONES
 from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.records import BudgetInfo
-from ganbench.registry import unknown
-from ganbench.serialize import from_json, plain, to_json
+from ganbench.techniques._fitting import fitted
 from ganbench.variants._base import Problem, Variant
 from ganbench.variants._draws import Draws
-from ganbench.variants._registry import VARIANTS
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,34 +76,6 @@ class Built:
         self.meter.reals = int(state["stream"]["reals"])
 
 
-def settings_of(variant: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All settings of a variant as plain values: its defaults and those that are given.
-
-    Raises UsageError for a setting that it does not have, BadInput for a value of another type.
-    """
-    config = VARIANTS.get(variant).Config
-    names = [each.name for each in fields(config)]
-    for name in given:
-        if name not in names:
-            raise unknown(f"setting of {variant}", name, names)
-    defaults = {each.name: each.default for each in fields(config) if each.default is not MISSING}
-    read: Any = from_json(config, to_json({**plain(defaults), **given}), where=f"the settings of {variant}")
-    found: dict[str, Any] = plain(read)
-    return found
-
-
-def source_of(variant: str) -> str:
-    """The text of the variant's file."""
-    path = inspect.getsourcefile(VARIANTS.get(variant))
-    assert path is not None
-    return Path(path).read_text(encoding="utf-8")
-
-
-def source_sha256(variant: str) -> str:
-    """The sha256 of the variant's file: the algorithm's identity."""
-    return hashlib.sha256(source_of(variant).encode()).hexdigest()
-
-
 def build(
     spec: RunSpec,
     *,
@@ -130,8 +98,8 @@ def build(
         UsageError, BadInput: the parts do not fit: a backbone for other data, a budget of less than one step.
         Unavailable: the data cannot be had.
     """
-    kind, backbone = VARIANTS.get(spec.variant), BACKBONES.get(spec.backbone)
-    config: Any = from_json(kind.Config, to_json(spec.settings), where=f"the settings of {spec.variant}")
+    recipe, backbone = Recipe.of(spec.variant), BACKBONES.get(spec.backbone)
+    kind, (config, tools) = recipe.kind, recipe.read(spec.settings)
     budget = Budget.parse(spec.budget)
     known = kind.known(config)
     if data is None:
@@ -140,7 +108,7 @@ def build(
     if isinstance(known, int) and data.labels is not None:
         data = knowing_few(data, known, seed=stream_seed(spec.seed, FEW))
     shape, batch, classes = data.shape, spec.batch_size, data.classes
-    cost = cost_of(kind, config, shape=shape, backbone=backbone, batch_size=batch, classes=classes)
+    cost = cost_of(kind, config, shape=shape, backbone=backbone, batch_size=batch, classes=classes, tools=tools)
     steps = budget.steps(cost)
     device = device_of(spec.device, ranks)
     data = data.on(device)
@@ -155,7 +123,7 @@ def build(
         ranks=ranks,
         classes=classes,
     )
-    variant = kind(config, problem)
+    variant = fitted(kind, config, problem, tools)
     for optimiser in variant.optimisers().values():
         average_gradients(optimiser, ranks)
     meter = Meter(None if steps is None else _allowed(steps, cost, kind.period))

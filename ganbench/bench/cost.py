@@ -3,6 +3,7 @@
 The counter sees convolutions and matrix products, forward, backward and twice backward, and nothing else.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ganbench.nets._base import Backbone, Shape
+from ganbench.techniques._fitting import Tool, fitted
 from ganbench.variants._base import Problem, Variant, made
 from ganbench.variants._classes import Classes
 from ganbench.variants._draws import Draws
@@ -60,6 +62,7 @@ def cost_of(
     backbone: type[Backbone],
     batch_size: int,
     classes: Classes | None = None,
+    tools: Sequence[Tool] = (),
 ) -> Cost:
     """Runs `period` steps and one sample on the meta device, which computes nothing, and counts."""
     meta, none = torch.device("meta"), Draws(0, "meta")
@@ -67,7 +70,7 @@ def cost_of(
         shape=shape, backbone=backbone, batch_size=batch_size, steps=kind.period, device=meta, draws=none, init=none,
         classes=classes,
     )  # fmt: skip
-    variant = kind(config, problem)
+    variant = fitted(kind, config, problem, tools)
     real = _Shapes(shape)
     with FlopCounterMode(display=False) as training:
         for _ in range(kind.period):

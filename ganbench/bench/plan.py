@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ganbench.bench.build import settings_of, source_sha256
+from ganbench.bench.recipe import Recipe
 from ganbench.bench.spec import Judging, RunSpec
 from ganbench.errors import UsageError
 from ganbench.evaluation.options import DEFAULT_METRICS
@@ -79,10 +79,11 @@ def plan_run(
         UsageError: one of them is not known.
     """
     usual_backbone, usual_batch = defaults_of(data)
+    recipe = Recipe.of(variant)
     return RunSpec(
         variant=variant,
-        settings=settings_of(variant, read_settings(settings)),
-        variant_sha256=source_sha256(variant),
+        settings=recipe.settings(read_settings(settings)),
+        variant_sha256=recipe.sha256(),
         data=data,
         backbone=backbone or usual_backbone,
         batch_size=batch_size or usual_batch,

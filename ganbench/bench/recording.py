@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ganbench.bench.build import source_of, source_sha256
 from ganbench.bench.ema import HALF_LIFE
+from ganbench.bench.recipe import Recipe
 from ganbench.files import sha256_file
 from ganbench.provenance import machine, versions
 from ganbench.records import RunRecord, Spent, Status
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def record_of(training: "Training", status: Status, reason: str | None) -> RunRecord:
     """The record of a run that has come to its end."""
     built, spec, state = training.built, training.built.spec, training.state
+    recipe = Recipe.of(spec.variant)
     return RunRecord(
         track=spec.track,
         variant=spec.variant,
@@ -49,8 +50,8 @@ def record_of(training: "Training", status: Status, reason: str | None) -> RunRe
         raw=training.scores.raw if training.scores.final else None,
         best=training.scores.best,
         environment=environment(spec.threads, spec.device, spec.ranks),
-        variant_sha256=source_sha256(spec.variant),
-        variant_source=source_of(spec.variant),
+        variant_sha256=recipe.sha256(),
+        variant_source=recipe.source(),
         weights_sha256=training.weights_sha256(),
         artifacts=_artifacts(training.folder.path),
         command=training.command,

@@ -6,19 +6,21 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from ganbench.bench.build import source_sha256
+from ganbench.bench.recipe import Recipe
 from ganbench.bench.recording import environment
 from ganbench.bench.spec import RunSpec
 from ganbench.bench.train import train
 from ganbench.bench.watch import Watch
 from ganbench.errors import BadInput, UsageError
-from ganbench.records import RunRecord
+from ganbench.records import RunRecord, split_sources
 from ganbench.serialize import from_json
+from ganbench.techniques._registry import TECHNIQUES
 from ganbench.variants._registry import VARIANTS
 
 _DECISIVE = ("machine", "processor", "threads", "torch_cpu_capability", "device")
@@ -102,8 +104,8 @@ def _folder(out: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _variant(record: RunRecord, embedded: bool) -> Iterator[None]:
-    """Within it the registry has the record's variant: the installed one, or with `embedded` that in the record."""
-    if record.variant in VARIANTS.names() and source_sha256(record.variant) == record.variant_sha256:
+    """Within it the registries have the record's variant: the installed one, or with `embedded` that in the record."""
+    if _installed(record.variant) == record.variant_sha256:
         yield
         return
     if not embedded:
@@ -113,20 +115,37 @@ def _variant(record: RunRecord, embedded: bool) -> Iterator[None]:
         )
     if hashlib.sha256(record.variant_source.encode()).hexdigest() != record.variant_sha256:
         raise BadInput("The record is damaged: its variant_source has another sha256 than its variant_sha256.")
-    with tempfile.TemporaryDirectory(prefix="ganbench-") as temporary:
-        path = Path(temporary) / f"{record.variant.replace('-', '_')}.py"
-        path.write_text(record.variant_source, encoding="utf-8")
-        specification = importlib.util.spec_from_file_location(f"ganbench_record_{path.stem}", path)
-        assert specification is not None
-        assert specification.loader is not None
-        module = importlib.util.module_from_spec(specification)
-        sys.modules[module.__name__] = module  # the source of a class is found by its module
-        try:
-            specification.loader.exec_module(module)
-            with VARIANTS.replaced(record.variant, module):
-                yield
-        finally:
-            del sys.modules[module.__name__]
+    text, techniques = split_sources(record.variant_source)
+    with tempfile.TemporaryDirectory(prefix="ganbench-") as temporary, ExitStack() as stack:
+        name = record.variant.partition("+")[0]
+        stack.enter_context(VARIANTS.replaced(name, stack.enter_context(_module(Path(temporary), name, text))))
+        for name, text in techniques.items():
+            stack.enter_context(TECHNIQUES.replaced(name, stack.enter_context(_module(Path(temporary), name, text))))
+        yield
+
+
+def _installed(variant: str) -> str | None:
+    """The sha256 of the installed code of that name; None where a part of it is not installed."""
+    name, *techniques = variant.split("+")
+    there = name in VARIANTS.names() and set(techniques) <= set(TECHNIQUES.names())
+    return Recipe.of(variant).sha256() if there else None
+
+
+@contextmanager
+def _module(folder: Path, name: str, text: str) -> Iterator[ModuleType]:
+    """The module that a text is."""
+    path = folder / f"{name.replace('-', '_')}.py"
+    path.write_text(text, encoding="utf-8")
+    specification = importlib.util.spec_from_file_location(f"ganbench_record_{path.stem}", path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[module.__name__] = module  # the source of a class is found by its module
+    try:
+        specification.loader.exec_module(module)
+        yield module
+    finally:
+        del sys.modules[module.__name__]
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

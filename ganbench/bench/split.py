@@ -1,9 +1,9 @@
 """Whether a run can be split over ranks so that it is the run of one process up to the rounding of sums."""
 
+from ganbench.bench.recipe import Recipe
 from ganbench.bench.spec import RunSpec
 from ganbench.errors import UsageError
 from ganbench.nets._ranks import Ranks
-from ganbench.variants._registry import VARIANTS
 
 # What a variant computes over its batch that is no mean over its rows, and that no network or optimiser does for it.
 # These say so here and not by `Variant.splits`: their files are as they are in published records.
@@ -22,8 +22,9 @@ def check_ranks(spec: RunSpec, ranks: Ranks) -> None:
         )
     if ranks.alone:
         return
-    if spec.variant in _NOT_SPLIT or not VARIANTS.get(spec.variant).splits:
-        why = _NOT_SPLIT.get(spec.variant, "it says that its batch must stay whole")
+    recipe = Recipe.of(spec.variant)
+    if recipe.variant in _NOT_SPLIT or not recipe.splits:
+        why = _NOT_SPLIT.get(recipe.variant, "it says that its batch must stay whole")
         raise UsageError(
             f"{spec.variant} cannot be split over {ranks.world} processes: {why}. Run it in one, without torchrun."
         )

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganbench.bench.build import build, settings_of, source_of, source_sha256
+from ganbench.bench.build import build
+from ganbench.bench.company import check_company
 from ganbench.bench.executors._base import Executor
 from ganbench.bench.jobs import Ended, Job
+from ganbench.bench.recipe import Recipe
 from ganbench.bench.recording import environment
 from ganbench.bench.spec import Judging, RunSpec
 from ganbench.errors import GanbenchError, UsageError
@@ -35,10 +37,11 @@ class Planned:
 
 def spec_of(track: Track, name: str, variant: str, seed: int, *, device: str = "cpu", threads: int = 1) -> RunSpec:
     """The run of one variant and one seed under a track's rules."""
+    recipe = Recipe.of(variant)
     return RunSpec(
         variant=variant,
-        settings=settings_of(variant, track.settings.get(variant, {})),
-        variant_sha256=source_sha256(variant),
+        settings=recipe.settings(track.settings.get(variant, {})),
+        variant_sha256=recipe.sha256(),
         data=track.dataset,
         backbone=track.backbone_of(variant),
         batch_size=track.batch_size_of(variant),
@@ -84,6 +87,7 @@ def plan_sweep(
         UsageError: a variant that the track does not have, more seeds than it has, or no such shard.
     """
     track = place.track
+    check_company(place)
     for name in only:
         if name not in track.variants:
             raise unknown(f"variant of {place.name}", name, track.variants)
@@ -164,6 +168,7 @@ def _keep_picture(place: TrackFolder, ended: Ended) -> None:
 def _failed(ended: Ended) -> RunRecord:
     """The record of a run that an error ended: a run is never left out."""
     spec = ended.job.spec
+    recipe = Recipe.of(spec.variant)
     built = build(spec, offline=ended.job.offline)
     return RunRecord(
         track=spec.track,
@@ -179,8 +184,8 @@ def _failed(ended: Ended) -> RunRecord:
         curve=[],
         final=None,
         environment=environment(spec.threads, spec.device),
-        variant_sha256=source_sha256(spec.variant),
-        variant_source=source_of(spec.variant),
+        variant_sha256=recipe.sha256(),
+        variant_source=recipe.source(),
         weights_sha256=None,
         command=ended.job.command,
     )

@@ -45,6 +45,12 @@ def _variants() -> Iterable[Entry]:
     return VARIANTS
 
 
+def _techniques() -> Iterable[Entry]:
+    from ganbench.techniques._registry import TECHNIQUES
+
+    return TECHNIQUES
+
+
 def _backbones() -> Iterable[Entry]:
     from ganbench.nets._registry import BACKBONES
 
@@ -64,6 +70,7 @@ _KINDS: dict[str, Callable[[], Iterable[Entry]]] = {
     "backends": _backends,
     "datasets": _datasets,
     "variants": _variants,
+    "techniques": _techniques,
     "backbones": _backbones,
     "tracks": _tracks,
 }

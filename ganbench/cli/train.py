@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 def train(variant: str, **given: Any) -> None:
     """Train VARIANT (`ganbench list variants`) under a budget, exactly resumable.
 
+    Techniques (`ganbench list techniques`) are put behind it: ns-gan+ttur+label-smoothing; their settings are
+    --set TECHNIQUE.KEY=VALUE.
+
     The folder then holds config.json, metrics.jsonl (losses), checkpoints, sample pictures over time with an animated
     GIF, and report.json. A run whose losses turn to NaN or whose samples collapse ends with status `diverged`, exit 1.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ganbench import formatting as fmt
 from ganbench.leaderboard.board import Named
-from ganbench.records import RunRecord
+from ganbench.records import RunRecord, split_sources
 from ganbench.serialize import plain
 from ganbench.track import Track, TrackFolder
 
@@ -111,7 +111,22 @@ def _settings(settings: object, record: RunRecord, track: Track) -> Iterator[str
 
 
 def default_settings(source: str) -> dict[str, Any] | None:
-    """The defaults of the class `Config` in a variant's code, which is read and never run; None where there is none."""
+    """The defaults of the classes `Config` in a record's code, which is read and never run; None where there is none.
+
+    Those of a technique are named `TECHNIQUE.NAME`.
+    """
+    variant, techniques = split_sources(source)
+    found: dict[str, Any] = {}
+    for prefix, text in {"": variant, **{f"{name}.": text for name, text in techniques.items()}}.items():
+        mine = _defaults(text)
+        if mine is None:
+            return None
+        found |= {f"{prefix}{name}": value for name, value in mine.items()}
+    return found
+
+
+def _defaults(source: str) -> dict[str, Any] | None:
+    """Those of the one class `Config` in a file's text."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):

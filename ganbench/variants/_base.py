@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -117,6 +118,7 @@ class Variant(nn.Module, ABC):
         period: steps after which the costs of a step repeat (for terms that are not computed at each).
         points_only: it is for points (d,) alone; images would take too long.
         images_only: it is for images (c, h, w) alone; its networks are convolutions.
+        own_networks: it brings networks of its own: it is on no board that gives all variants the same.
         splits: a batch can be split over ranks: beside batch norm, whatever is computed of more than one row is a mean
             over the rows of a loss that an optimiser of its own descends.
     """
@@ -126,6 +128,7 @@ class Variant(nn.Module, ABC):
     period: ClassVar[int] = 1
     points_only: ClassVar[bool] = False
     images_only: ClassVar[bool] = False
+    own_networks: ClassVar[bool] = False
     splits: ClassVar[bool] = True
     G: nn.Module
 
@@ -244,11 +247,29 @@ def adam(net: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.A
 
 
 def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> Tensor:
-    """One step down the gradient of a scalar loss. Returns the loss, detached."""
+    """One step down the gradient of a scalar loss, as `alter` has it. Returns the loss, detached."""
+    change = _ALTERED.get(optimiser, _down)
+    return change(optimiser, loss).detach()
+
+
+Descent = Callable[[torch.optim.Optimizer, Tensor], Tensor]
+_ALTERED: WeakKeyDictionary[torch.optim.Optimizer, Descent] = WeakKeyDictionary()
+
+
+def alter(optimiser: torch.optim.Optimizer, change: Callable[[Tensor, Descent], Tensor]) -> None:
+    """From now on `change(loss, down)` is what `descend` does with the optimiser's losses; it returns its own.
+
+    `down(optimiser, loss)` is the plain step. So a technique changes how any variant learns, in whose file nothing
+    speaks of it.
+    """
+    _ALTERED[optimiser] = lambda _, loss: change(loss, _down)
+
+
+def _down(optimiser: torch.optim.Optimizer, loss: Tensor) -> Tensor:
     optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     optimiser.step()
-    return loss.detach()
+    return loss
 
 
 @contextmanager

@@ -19,6 +19,7 @@ its own; for points codes are as wide as the data, so only k keeps D from copyin
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -55,6 +56,7 @@ def next_k(*, k: Tensor, balance: Tensor, lambda_k: float) -> Tensor:
 class Began(Variant):
     """See the top of this file."""
 
+    own_networks: ClassVar[bool] = True
     k: Tensor
 
     @dataclass(frozen=True, kw_only=True)

@@ -59,6 +59,7 @@ class Ddpm(Variant):
 
     judged: ClassVar[tuple[str, ...]] = ("net",)
     images_only: ClassVar[bool] = True
+    own_networks: ClassVar[bool] = True
 
     @dataclass(frozen=True, kw_only=True)
     class Config:

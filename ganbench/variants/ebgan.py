@@ -54,6 +54,7 @@ def pull_away(*, fake_codes: Tensor) -> Tensor:
 class EbGan(Variant):
     """See the top of this file."""
 
+    own_networks: ClassVar[bool] = True
     splits: ClassVar[bool] = False
 
     @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,7 @@ class Glow(LikelihoodVariant):
 
     judged: ClassVar[tuple[str, ...]] = ("flow",)
     images_only: ClassVar[bool] = True
+    own_networks: ClassVar[bool] = True
 
     @dataclass(frozen=True, kw_only=True)
     class Config:

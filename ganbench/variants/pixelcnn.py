@@ -39,6 +39,7 @@ class PixelCnnVariant(LikelihoodVariant):
 
     judged: ClassVar[tuple[str, ...]] = ("net",)
     images_only: ClassVar[bool] = True
+    own_networks: ClassVar[bool] = True
 
     @dataclass(frozen=True, kw_only=True)
     class Config:

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ganbench.bench.cost import Cost, cost_of
 from ganbench.errors import UsageError
 from ganbench.nets._base import Shape
 from ganbench.nets._registry import BACKBONES
+from ganbench.techniques._fitting import Tool
 from ganbench.variants._base import LabelledVariant, LikelihoodVariant, Variant
 from ganbench.variants._registry import VARIANTS
 
@@ -47,10 +49,19 @@ def source(name: str) -> Path:
 
 
 def counted(name: str, case: Case) -> Cost:
-    kind = VARIANTS.get(name)
+    return counted_as(VARIANTS.get(name), case, ())
+
+
+def counted_as(kind: type[Variant], case: Case, tools: Sequence[Tool]) -> Cost:
     backbone, shape = case
     return cost_of(
-        kind, kind.Config(), shape=shape, backbone=BACKBONES.get(backbone), batch_size=BATCH, classes=CLASSES
+        kind,
+        kind.Config(),
+        shape=shape,
+        backbone=BACKBONES.get(backbone),
+        batch_size=BATCH,
+        classes=CLASSES,
+        tools=tools,
     )
 
 

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._registry import BACKBONES
+from ganbench.techniques._fitting import Tool, fitted
+from ganbench.techniques._registry import TECHNIQUES
 from ganbench.variants._base import Problem, Variant
 from ganbench.variants._base import made as samples_of
 from ganbench.variants._classes import Classes
@@ -61,6 +63,18 @@ def problem(case: tuple[str, Shape], *, seed: int = 0, batch_size: int = BATCH) 
 def variant(name: str, case: tuple[str, Shape], *, seed: int = 0, **settings: Any) -> Variant:
     kind = VARIANTS.get(name)
     return kind(kind.Config(**settings), problem(case, seed=seed))
+
+
+def with_techniques(
+    name: str, *techniques: str, case: tuple[str, Shape] = SMALL, seed: int = 0, **settings: Any
+) -> Variant:
+    kind = VARIANTS.get(name)
+    return fitted(kind, kind.Config(**settings), problem(case, seed=seed), tools(*techniques))
+
+
+def tools(*techniques: str) -> list[Tool]:
+    kinds = [TECHNIQUES.get(each) for each in techniques]
+    return [Tool(name, kind, kind.Config()) for name, kind in zip(techniques, kinds, strict=True)]
 
 
 def generated(made: Variant, z: Tensor) -> Tensor:

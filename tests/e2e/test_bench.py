@@ -142,6 +142,33 @@ def test_a_killed_worker_goes_on(command: list[str], run: Run, track: Path, home
     assert json.loads(again.out)["same_weights"]
 
 
+def test_techniques_are_part_of_a_record(run: Run, track: Path) -> None:
+    """A row with techniques is ranked as any other, and is run again from the code in its record."""
+    name = "ns-gan+feature-matching+ttur"
+    told = (track / "track.toml").read_text()
+    (track / "track.toml").write_text(
+        f'{told}\n[settings."{name}"]\n"ttur.lr_D" = 0.002\n'.replace('"ns-gan"', f'"{name}"')
+    )
+    done = run("bench", "run", "tiny", "--seeds", "1", "--only", name)
+    assert done.code == 0, done.err
+    path = track / "records" / f"{name}-3.json"
+    record = json.loads(path.read_text())
+    settings = record["config"]["spec"]["settings"]
+    assert (settings["ttur.lr_D"], settings["ttur.lr_G"], settings["feature-matching.weight"]) == (0.002, 1e-4, 1.0)
+    assert "class FeatureMatching" in record["variant_source"]
+    assert run("board", "build", "tiny").code == 0
+    assert run("board", "check", "tiny").code == 0
+    assert name in (track / "README.md").read_text()
+    import hashlib
+
+    source = record["variant_source"].replace("class Ttur", "# another line\nclass Ttur")
+    changed = record | {"variant_source": source, "variant_sha256": hashlib.sha256(source.encode()).hexdigest()}
+    path.write_text(json.dumps(changed))
+    embedded = run("bench", "reproduce", path, "--run-embedded-code")
+    assert embedded.code == 0, embedded.err
+    assert embedded.out.startswith("weights: the same")
+
+
 @pytest.mark.slow
 def test_a_record_run_again(run: Run, track: Path) -> None:
     assert run("bench", "run", "tiny", "--seeds", "1", "--only", "ns-gan").code == 0

@@ -13,13 +13,14 @@ import pytest
 from synthetic_boards import SyntheticTrack, filled, result, scores, synthetic_track
 
 from ganbench.anchors import read_anchors
-from ganbench.bench.build import settings_of, source_of
+from ganbench.bench.recipe import Recipe
 from ganbench.errors import BadInput
 from ganbench.leaderboard import resampling as rs
 from ganbench.leaderboard.board import Board, Row
 from ganbench.leaderboard.gather import gather
 from ganbench.leaderboard.rank import board_of
 from ganbench.leaderboard.rules import default_settings
+from ganbench.techniques._registry import TECHNIQUES
 from ganbench.variants._registry import VARIANTS
 
 
@@ -343,10 +344,12 @@ def test_unranked_records_may_be_of_another_length(track: SyntheticTrack) -> Non
     assert "unranked/ns-gan-0-long.json: variant_sha256 is" in refusal(track)
 
 
-@pytest.mark.parametrize("variant", VARIANTS.names())
+@pytest.mark.parametrize(
+    "variant", [*VARIANTS.names(), *(f"ns-gan+{name}" for name in TECHNIQUES.names()), "wgan+ttur+ada"]
+)
 def test_the_defaults_of_a_variant_are_read_from_its_code(variant: str) -> None:
     """Read, and never run: what they are is what the installed variant says."""
-    assert default_settings(source_of(variant)) == settings_of(variant, {})
+    assert default_settings(Recipe.of(variant).source()) == Recipe.of(variant).settings({})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,168 @@
+"""Building a variant with techniques: its networks through theirs, D's eyes and ears, and its descents."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganbench.errors import UsageError
+from ganbench.nets._base import Discriminator, Norm
+from ganbench.techniques._base import Player, Seen, Technique, Update, players
+from ganbench.variants._base import Descent, Problem, Variant, alter
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Altered(Problem):
+    """A problem whose networks are built as techniques want them.
+
+    Attributes:
+        techniques: in the order in which they are applied.
+        built_D, built_G: what was built, for those who watch it.
+        outputs: of each D.
+    """
+
+    techniques: Sequence[Technique] = ()
+    built_D: list[Discriminator] = field(default_factory=list)
+    built_G: list[nn.Module] = field(default_factory=list)
+    outputs: list[int] = field(default_factory=list)
+
+    def generator(self, *, extra: int = 0) -> nn.Module:
+        """See `Problem`."""
+
+        def make() -> nn.Module:
+            G = self.backbone.generator(self.shape, extra=extra)
+            for technique in self.techniques:
+                G = technique.changed_G(G)
+            return G
+
+        self.built_G.append(self.built(make))
+        return self.built_G[-1]
+
+    def discriminator(self, *, norm: Norm = "native", pac: int = 1, extra: int = 0, outputs: int = 1) -> Discriminator:
+        """See `Problem`."""
+        shape = (self.shape[0] * pac + extra, *self.shape[1:])
+        for technique in self.techniques:
+            norm = technique.d_norm(norm)
+
+        def make() -> Discriminator:
+            D = self.backbone.discriminator(shape, norm=norm, outputs=outputs)
+            for technique in self.techniques:
+                D = technique.changed_D(D)
+            return D
+
+        self.outputs.append(outputs)
+        self.built_D.append(self.built(make))
+        return self.built_D[-1]
+
+
+class _Watched:
+    """What D saw and said since the last update.
+
+    Args:
+        D: the backbone's, through whose trunk all data come.
+        whole: what the variant calls D: it may have more in front of D, or behind.
+        techniques: that change what D sees.
+    """
+
+    def __init__(self, D: Discriminator, whole: nn.Module, techniques: Sequence[Technique]) -> None:
+        self.seen: list[Seen] = []
+        self.logits: list[Tensor] = []
+        self._techniques, self._given = techniques, []  # type: tuple[Sequence[Technique], list[Tensor]]
+        D.trunk.register_forward_pre_hook(self._before)
+        D.trunk.register_forward_hook(self._after)
+        whole.register_forward_hook(self._said)
+
+    def _before(self, _: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        (x,) = given
+        self._given.append(x)
+        for technique in self._techniques:
+            x = technique.into_D(x)
+        return (x,)
+
+    def _after(self, _: nn.Module, __: tuple[Tensor, ...], found: Tensor) -> None:
+        self.seen.append(Seen(self._given.pop(), found))
+
+    def _said(self, _: nn.Module, __: tuple[Tensor, ...], found: Any) -> None:
+        self.logits.append(found[0] if isinstance(found, tuple) else found)
+
+    def update(self, player: Player, optimiser: torch.optim.Optimizer) -> Update:
+        """What was seen and said; then it begins anew."""
+        found = Update(player, optimiser, self.seen, self.logits)
+        self.seen, self.logits = [], []
+        return found
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A technique with its settings."""
+
+    name: str
+    kind: type[Technique]
+    config: Any
+
+
+def fitted(kind: type[Variant], config: Any, problem: Problem, tools: Sequence[Tool] = ()) -> Variant:
+    """The variant with techniques on it, in their order.
+
+    Raises UsageError where one of them does not suit it.
+    """
+    if not tools:
+        return kind(config, problem)
+    for tool in tools:
+        why = tool.kind.misfit(kind, tool.config)
+        if tool.kind.images_only and problem.backbone.points:
+            why = "is for images, and the data are points"
+        if why:
+            raise UsageError(f"{tool.name} does not suit {kind.__name__}: it {why}.")
+    made = [tool.kind(tool.config, problem) for tool in tools]
+    told = {each.name: getattr(problem, each.name) for each in Problem.__dataclass_fields__.values()}
+    altered = _Altered(**told, techniques=made)
+    variant = kind(config, altered)
+    optimisers = players(variant, tools[0].name)
+    for tool in tools:
+        for player, built in (("D", altered.built_D), ("G", altered.built_G)):
+            if player in tool.kind.needs and len(built) != 1:
+                raise UsageError(f"{tool.name} is for the backbone's own {player}; {kind.__name__} has another.")
+        if tool.kind.one_logit and altered.outputs != [1]:
+            raise UsageError(f"{tool.name} is for a D that says one number; that of {kind.__name__} says more.")
+    _attach(variant, optimisers, made, altered)
+    return variant
+
+
+def _attach(
+    variant: Variant,
+    optimisers: Mapping[Player, torch.optim.Optimizer],
+    made: Sequence[Technique],
+    altered: _Altered,
+) -> None:
+    """Makes the techniques part of the variant's state and of its descents."""
+    variant.techniques = nn.ModuleList(made)
+    watched = None
+    if altered.built_D:
+        watched = _Watched(altered.built_D[0], variant.get_submodule("D"), made)
+    for player, optimiser in optimisers.items():
+        _turn(player, optimiser, made, watched)
+    for technique in made:
+        technique.begin(variant)
+
+
+def _turn(
+    player: Player, optimiser: torch.optim.Optimizer, made: Sequence[Technique], watched: _Watched | None
+) -> None:
+    def change(loss: Tensor, down: Descent) -> Tensor:
+        update = watched.update(player, optimiser) if watched else Update(player, optimiser, [], [])
+        for technique in made:
+            changed = technique.loss(loss, update)
+            if changed is None:
+                return loss
+            loss = changed
+        down(optimiser, loss)
+        for technique in made:
+            technique.stepped(update)
+        if watched:
+            watched.update(player, optimiser)  # what techniques looked at is theirs
+        return loss
+
+    alter(optimiser, change)
