@@ -53,6 +53,7 @@ class Track:
         validation: a second reference, by which the best point of a run is chosen; None: the same one.
         ranked_by: keys of metrics, the first decides, the others break ties.
         columns: keys of metrics in the table.
+        of_some: those of the columns that only some variants have, such as a likelihood.
         evaluate_at: fractions of the budget.
         points_n, raw_n, final_n: samples that are scored at a point, of the raw weights, and in the end.
         published: rows of the literature.
@@ -77,6 +78,7 @@ class Track:
     validation: str | None = None
     ranked_by: list[str]
     columns: list[str]
+    of_some: list[str] = field(default_factory=list)
     evaluate_at: list[float] = field(default_factory=lambda: [0.125, 0.25, 0.5, 1.0])
     points_n: int = 2000
     raw_n: int = 2000
@@ -156,6 +158,8 @@ def _check(track: Track, path: Path) -> None:
         )
     if not track.ranked_by or not set(track.ranked_by) <= set(track.columns):
         raise UsageError(f"{path}: ranked_by must name some of the columns; found {track.ranked_by}.")
+    if not set(track.of_some) <= set(track.columns) - set(track.ranked_by):
+        raise UsageError(f"{path}: of_some must name columns that do not rank; found {track.of_some}.")
 
 
 def better(direction: Direction, a: float, b: float) -> bool:

@@ -47,7 +47,8 @@ class Spread:
     """One key over the runs of a row.
 
     Attributes:
-        values: one for each run; None where it has no score, which counts as infinitely bad.
+        values: one for each run; None where it has no score, which counts as infinitely bad. None at all where the
+            variant has no such score by its nature.
         median: over all runs; None where it is infinitely bad.
         low, high: the smallest and the largest score that there is.
         ci95: 95 % bootstrap interval of the median over seeds, from low to high; an end that is infinitely bad is
@@ -59,6 +60,14 @@ class Spread:
     low: float | None
     high: float | None
     ci95: tuple[float | None, float | None] | None = None
+
+    @property
+    def untold(self) -> bool:
+        """Whether there is no such score by nature."""
+        return not self.values
+
+
+UNTOLD = Spread(values=[], median=None, low=None, high=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +137,7 @@ class Extra:
     status: Status
     n: int | None
     protocol: str | None
-    values: dict[str, float | None]
+    scores: dict[str, Spread]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any
 from ganbench import formatting as fmt
 from ganbench.anchors import Anchor
 from ganbench.leaderboard import resampling as rs
-from ganbench.leaderboard.board import AnchorRow, Board, Column, Extra, Fact, Named, Row, Spread, Usage
+from ganbench.leaderboard.board import UNTOLD, AnchorRow, Board, Column, Extra, Fact, Named, Row, Spread, Usage
 from ganbench.leaderboard.gather import Gathered, require
 from ganbench.records import RunRecord
 from ganbench.results import MetricResult, Result
@@ -43,9 +43,9 @@ def board_of(gathered: Gathered) -> Board:
         fractions=track.evaluate_at,
         rows=rows,
         missing=len(track.variants) * len(track.seeds) - len(records),
-        anchors=[_anchor(anchor, columns) for anchor in anchors],
+        anchors=[_anchor(anchor, columns, track) for anchor in anchors],
         wins=wins,
-        extras=[_extra(named, columns) for named in gathered.extras],
+        extras=[_extra(named, columns, track) for named in gathered.extras],
         published=track.published,
     )
 
@@ -89,17 +89,25 @@ def _row(track_name: str, mine: Sequence[Named], columns: Sequence[Column], trac
         statuses=statuses,
         files=[each.file for each in mine],
         failure_rate=sum(status in ("diverged", "failed") for status in statuses) / len(statuses),
-        scores={c.key: _spread([_value(r, r.final, c.key) for r in records], c, indices) for c in columns},
-        raw={c.key: _spread([_value(r, r.raw, c.key) for r in records], c) for c in columns} if raws else {},
-        best=(
-            {c.key: _spread([_value(r, r.best, c.key) for r in records], c) for c in columns}
-            if any(record.best for record in records)
-            else {}
-        ),
+        scores=_scores([(r, r.final) for r in records], columns, track, indices),
+        raw=_scores([(r, r.raw) for r in records], columns, track) if raws else {},
+        best=_scores([(r, r.best) for r in records], columns, track) if any(r.best for r in records) else {},
         raw_n=raws[0].samples.n if raws else None,
         curve={c.key: [_spread(_at(records, c.key, at), c) for at in track.evaluate_at] for c in columns},
         usage=_usage(records),
     )
+
+
+def _scores(
+    runs: Sequence[tuple[RunRecord, Result | None]], columns: Sequence[Column], track: Track, indices: Any = None
+) -> dict[str, Spread]:
+    """For each key its scores over runs, (record, result) each."""
+    found = {}
+    for column in columns:
+        told = column.key not in track.of_some or any(result and column.key in result.metrics for _, result in runs)
+        values = [_value(record, result, column.key) for record, result in runs]
+        found[column.key] = _spread(values, column, indices) if told else UNTOLD
+    return found
 
 
 def _unranked(records: Sequence[RunRecord]) -> str | None:
@@ -183,20 +191,22 @@ def _resampled(track: str, name: str, runs: Sequence[Sequence[float]]) -> list[r
     return [rs.resampled_medians(column, indices) for column in zip(*runs, strict=True)]
 
 
-def _anchor(anchor: Anchor, columns: Sequence[Column]) -> AnchorRow:
-    def values(key: str) -> Values:
-        metrics = [result.metrics.get(key) for result in anchor.results]
-        return [metric.value if metric else None for metric in metrics]
+def _anchor(anchor: Anchor, columns: Sequence[Column], track: Track) -> AnchorRow:
+    def spread(column: Column) -> Spread:
+        metrics = [result.metrics.get(column.key) for result in anchor.results]
+        if column.key in track.of_some and not any(metrics):
+            return UNTOLD
+        return _spread([metric.value if metric else None for metric in metrics], column)
 
     return AnchorRow(
         name=anchor.name,
         meaning="floor" if anchor.name == "real vs real" else "ceiling",
         made=anchor.made,
-        scores={column.key: _spread(values(column.key), column) for column in columns},
+        scores={column.key: spread(column) for column in columns},
     )
 
 
-def _extra(named: Named, columns: Sequence[Column]) -> Extra:
+def _extra(named: Named, columns: Sequence[Column], track: Track) -> Extra:
     record, final = named.record, named.record.final
     return Extra(
         file=named.file,
@@ -208,7 +218,7 @@ def _extra(named: Named, columns: Sequence[Column]) -> Extra:
         status=record.status,
         n=final.samples.n if final else None,
         protocol=_protocol(final) if final else None,
-        values={column.key: _value(record, final, column.key) for column in columns},
+        scores=_scores([(record, final)], columns, track),
     )
 
 

@@ -70,7 +70,7 @@ def _table(board: Board) -> str:
 
 
 def _cell(spread: Spread, column: Column) -> str:
-    main = words.figure(spread.median, column)
+    main = words.middle(spread, column)
     below = [words.reach(spread, column), words.interval(spread, column) if column.ranked else ""]
     small = " ".join(part for part in below if part)
     return f"**{main}**" + (f"<br><sub>{small}</sub>" if small else "")
@@ -107,7 +107,7 @@ def _beside(board: Board) -> Iterator[str]:
 
 def _weak(row: Row, kind: str, column: Column) -> str:
     scores = {"raw": row.raw, "best": row.best}[kind]
-    return words.figure(scores[column.key].median, column) if scores else ""
+    return words.middle(scores[column.key], column) if scores else ""
 
 
 def _extras(board: Board) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _extra(extra: Extra, columns: Sequence[Column]) -> list[str]:
         fmt.count(extra.steps),
         words.duration(extra.seconds),
         fmt.count(extra.n),
-        *(words.figure(extra.values[column.key], column) for column in columns),
+        *(words.middle(extra.scores[column.key], column) for column in columns),
     ]
 
 

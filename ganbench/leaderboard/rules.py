@@ -163,7 +163,7 @@ def _finished(record: RunRecord, track: Track) -> Iterator[str]:
         return
     if final.samples.n != track.final_n:
         yield _differs("final.samples.n", final.samples.n, track.final_n)
-    absent = [key for key in track.columns if key not in final.metrics]
+    absent = [key for key in track.columns if key not in final.metrics and key not in track.of_some]
     if absent:
         yield f"its final result lacks {', '.join(absent)}, which the track's columns name."
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from ganbench.leaderboard.board import Board, Row, Spread
 
 NAME = "leaderboard.csv"
-_NONE = Spread(values=[], median=None, low=None, high=None)
 
 
 def sheet(board: Board) -> str:
@@ -38,7 +37,7 @@ def _headings(board: Board) -> Iterator[str]:
 def _scores(board: Board, scores: dict[str, Spread]) -> Iterator[str]:
     for column in board.columns:
         spread = scores[column.key]
-        yield from (_score(spread.median), _number(spread.low), _number(spread.high))
+        yield from (_middle(spread), _number(spread.low), _number(spread.high))
         yield from (_score(end) for end in spread.ci95) if spread.ci95 else ("", "")
         yield ";".join(_score(value) for value in spread.values)
 
@@ -46,12 +45,16 @@ def _scores(board: Board, scores: dict[str, Spread]) -> Iterator[str]:
 def _beside(board: Board, row: Row) -> Iterator[str]:
     for scores in (row.raw, row.best):
         for column in board.columns:
-            yield _score(scores[column.key].median) if scores else ""
+            yield _middle(scores[column.key]) if scores else ""
 
 
 def _usage(row: Row) -> Iterator[str]:
     used = row.usage
     yield from (_number(value) for value in (used.steps, used.flops, used.reals, used.seconds, used.peak_memory))
+
+
+def _middle(spread: Spread) -> str:
+    return "" if spread.untold else _score(spread.median)
 
 
 def _score(value: float | None) -> str:

@@ -31,6 +31,6 @@ def _cells(board: Board, scores: dict[str, Spread]) -> list[str]:
 
 
 def _cell(spread: Spread, column: Column) -> str:
-    parts = [words.figure(spread.median, column), f"({words.reach(spread, column)})"]
+    parts = [words.middle(spread, column), f"({words.reach(spread, column)})"]
     parts.append(words.interval(spread, column) if column.ranked else "")
     return " ".join(part for part in parts if part not in ("", "()"))

@@ -6,6 +6,7 @@ from ganbench import formatting as fmt
 from ganbench.leaderboard.board import Board, Column, Row, Spread
 
 FAILED = "failed"
+NONE = "–"
 
 
 def figure(value: float | None, column: Column) -> str:
@@ -15,8 +16,15 @@ def figure(value: float | None, column: Column) -> str:
     return f"{value:g}" if column.counts else fmt.figure(value, None, column.direction or "higher")
 
 
+def middle(spread: Spread, column: Column) -> str:
+    """The median; a dash where there is no such score by nature."""
+    return NONE if spread.untold else figure(spread.median, column)
+
+
 def reach(spread: Spread, column: Column) -> str:
     """The smallest and the largest score, "7 to 8"; "" where they are one."""
+    if spread.untold:
+        return ""
     low, high = figure(spread.low, column), figure(spread.high, column)
     return "" if low == high else f"{low} to {high}"
 
@@ -37,7 +45,7 @@ def heading(column: Column) -> str:
 def rank(row: Row) -> str:
     """The rank with its interval: "2 [1, 3]"; a dash where there is none."""
     if row.rank is None or row.rank_interval is None:
-        return "–"
+        return NONE
     low, high = row.rank_interval
     return f"{row.rank}" if low == high else f"{row.rank} [{low}, {high}]"
 

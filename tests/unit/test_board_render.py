@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from synthetic_boards import TRACK, SyntheticTrack, filled, result, scores, synthetic_track
 
-from ganbench.errors import BadInput
+from ganbench.errors import BadInput, UsageError
 from ganbench.leaderboard.build import build, files_of
 from ganbench.leaderboard.check import check
 from ganbench.leaderboard.readme import BEGIN, END, escaped
@@ -190,3 +190,35 @@ def test_best_by_validation_stands_beside(track: SyntheticTrack) -> None:
     rows = {row["row"]: row for row in csv.DictReader(texts["leaderboard.csv"].splitlines())}
     assert (rows["vae"]["modes_median"], rows["vae"]["best_modes_median"]) == ("3", "5")
     assert rows["vae"]["rank"] == "4"
+
+
+def test_a_score_that_only_some_variants_have(track: SyntheticTrack) -> None:
+    """It is a dash in the other rows, never a failure, and no rank comes of it."""
+    text = (track.folder / "track.toml").read_text()
+    columns = 'columns = ["modes", "mode_kl", "high_quality"]'
+    wider = 'columns = ["modes", "mode_kl", "high_quality", "bits_per_dim"]'
+    (track.folder / "track.toml").write_text(text.replace(columns, wider))
+    with pytest.raises(BadInput, match=r"lacks bits_per_dim, which the track's columns name"):
+        files_of(track.place)
+    (track.folder / "track.toml").write_text(text.replace(columns, wider + '\nof_some = ["bits_per_dim"]'))
+    for seed in (0, 1, 3):
+        track.edit(track.folder / "records" / f"wgan-gp-{seed}.json", "final", "metrics", "bits_per_dim", value={
+            "value": 3.0 + seed, "label": "Bits per dim", "direction": "lower", "params": {}, "n_fake": 0, "n_real": 9,
+        })  # fmt: skip
+    files = files_of(track.place)
+    rows = {row["row"]: row for row in csv.DictReader(files.texts["leaderboard.csv"].splitlines())}
+    assert rows["wgan-gp"]["bits_per_dim_values"] == "3;4;failed;6;failed"
+    for name in ("pacgan", "ns-gan", "real vs real"):
+        assert (rows[name]["bits_per_dim_median"], rows[name]["bits_per_dim_values"]) == ("", "")
+    assert [name for name, row in rows.items() if row["rank"]] == ["pacgan", "wgan-gp", "ns-gan"]
+    pacgan = next(line for line in files.texts["README.md"].splitlines() if "| pacgan |" in line)
+    assert "| **–** |" in pacgan
+    assert "failed" not in pacgan
+    assert '<td class="num"><b title="">–</b>' in " ".join(files.texts["index.html"].split())
+
+
+def test_what_ranks_is_of_all(track: SyntheticTrack) -> None:
+    text = (track.folder / "track.toml").read_text()
+    (track.folder / "track.toml").write_text(text.replace("columns =", 'of_some = ["modes"]\ncolumns ='))
+    with pytest.raises(UsageError, match="of_some must name columns that do not rank"):
+        files_of(track.place)

@@ -335,7 +335,7 @@ def test_unranked_records_may_be_of_another_length(track: SyntheticTrack) -> Non
     track.edit(path, "budget", "spec", value="400000steps")
     path.rename(path.with_name("ns-gan-0-long.json"))
     found = board(track)
-    assert [(e.file, e.budget, e.values["mode_kl"]) for e in found.extras] == [
+    assert [(e.file, e.budget, e.scores["mode_kl"].median) for e in found.extras] == [
         ("unranked/ns-gan-0-long.json", "400000steps", 0.0012)
     ]
     assert [each.name for each in found.rows] == ["ns-gan"]
