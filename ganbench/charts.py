@@ -13,7 +13,7 @@ from typing import Literal
 from ganbench import formatting as fmt
 
 Columns = Mapping[str, Sequence[float | None]]
-_OVER = ("n", "t", "labels")  # columns that others are drawn over
+_OVER = ("n", "t", "labels", "steps")  # columns that others are drawn over
 _SPREAD = "_std"  # ends the name of a column that holds the spread of another
 _ROWS = 20
 _FAR_APART = 50.0  # the largest is so many times the smallest: a logarithmic scale shows both

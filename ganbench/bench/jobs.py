@@ -56,6 +56,7 @@ class Ended:
         record: the text of its record; None where there is none, and then `error` holds the last words of the process.
         outside: it is not the run that failed, but something around it, or someone stopped it: no record is made.
         picture: the last picture of its samples, PNG.
+        losses: the lines of its losses, JSON each.
     """
 
     job: Job
@@ -63,6 +64,7 @@ class Ended:
     picture: bytes | None = None
     error: str = ""
     outside: bool = False
+    losses: str = ""
 
 
 def run_job(job: Job) -> Ended:
@@ -91,7 +93,10 @@ def run_job(job: Job) -> Ended:
 def _ended(job: Job) -> Ended:
     pictures = sorted((job.folder / "samples").glob("step-*.png"))
     record = (job.folder / "report.json").read_text(encoding="utf-8")
-    return Ended(job, record, pictures[-1].read_bytes() if pictures else None)
+    picture = pictures[-1].read_bytes() if pictures else None
+    log = job.folder / "metrics.jsonl"
+    losses = log.read_text(encoding="utf-8") if log.is_file() else ""
+    return Ended(job, record, picture, losses=losses)
 
 
 def _last_words(log: Path) -> str:

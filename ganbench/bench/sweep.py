@@ -154,15 +154,19 @@ def sweep(
             )
         record = _failed(ended) if ended.record is None else from_json(RunRecord, ended.record, where="a run's record")
         write_text(places[ended.job.folder], record.to_json())
-        _keep_picture(place, ended)
+        _keep_first(place, ended)
         yield record
 
 
-def _keep_picture(place: TrackFolder, ended: Ended) -> None:
-    """The last picture of a variant's first seed, for the board."""
+def _keep_first(place: TrackFolder, ended: Ended) -> None:
+    """The last picture and the losses of a variant's first seed, for the board and for the page of variants."""
     spec = ended.job.spec
-    if ended.picture is not None and spec.seed == place.track.seeds[0]:
+    if spec.seed != place.track.seeds[0]:
+        return
+    if ended.picture is not None:
         write_bytes(place.folder / "samples" / f"{spec.variant}.png", ended.picture)
+    if ended.losses:
+        write_text(place.folder / "losses" / f"{spec.variant}.jsonl", ended.losses)
 
 
 def _failed(ended: Ended) -> RunRecord:

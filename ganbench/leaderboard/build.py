@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ganbench.errors import BadInput
 from ganbench.files import read_limited, write_text
-from ganbench.leaderboard import page, readme, sheet
+from ganbench.leaderboard import losses, page, readme, sheet
 from ganbench.leaderboard.board import Board
 from ganbench.leaderboard.curves import figure_of, file_name, svg
 from ganbench.leaderboard.gather import gather
@@ -42,7 +42,14 @@ def files_of(place: TrackFolder) -> Files:
         figure = figure_of(board, column) if column.ranked else None
         if figure is not None:
             texts[file_name(column)] = svg(figure, alone=True)
-    return Files(board, texts)
+    return Files(board, {**texts, **_losses(place)})
+
+
+def _losses(place: TrackFolder) -> dict[str, str]:
+    """The drawings of losses by the name of the file."""
+    paths = sorted((place.folder / losses.FOLDER).glob("*.jsonl"))
+    found = {f"{losses.FOLDER}/{path.stem}.svg": losses.drawing(path) for path in paths}
+    return {name: text for name, text in found.items() if text is not None}
 
 
 def build(place: TrackFolder) -> list[Path]:

@@ -6,7 +6,8 @@ With theta the weights of a player and theta[s] those after its update s, its lo
 
 for G and for D. https://arxiv.org/abs/1606.03498, section 3.3.
 
-Departures from the paper: none known; it gives no weight, and its formula has 1.
+Departures from the paper: a weight of 0.01. It names none, and with the 1 of its formula networks of some hundred
+thousand weights stay where they began: after 130 steps on Fashion-MNIST the loss of D was still 2 log 2.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class HistoricalAveraging(Technique):
     class Config:
         """Settings."""
 
-        weight: float = 1.0
+        weight: float = 0.01
 
     def __init__(self, config: Config, problem: Problem) -> None:
         super().__init__(config, problem)

@@ -15,9 +15,9 @@ from ganbench.errors import Unavailable
 _RETRIES = 3  # of a job whose worker or machine is lost
 
 
-def _run(text: str) -> tuple[str | None, bytes | None, str, bool]:
+def _run(text: str) -> tuple[str | None, bytes | None, str, bool, str]:
     ended = run_job(Job.read(text))
-    return ended.record, ended.picture, ended.error, ended.outside
+    return ended.record, ended.picture, ended.error, ended.outside, ended.losses
 
 
 class Ray(Executor):
