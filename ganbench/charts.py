@@ -183,7 +183,7 @@ def _bars(columns: Columns, others: Sequence[str]) -> Chart:
 
 def _lines(columns: Columns, over: str, others: Sequence[str]) -> Chart:
     places = [float(value or 0) for value in columns[over]]
-    far = places[0] > 0 and places[-1] >= _FAR_APART * places[0]
+    far = over != "steps" and places[0] > 0 and places[-1] >= _FAR_APART * places[0]
     x = Axis(places[0], places[-1], _LEFT + 6, _WIDE - _RIGHT - 6, far, _ACROSS)
     spreads = {name: columns.get(name + _SPREAD, [0.0] * len(places)) for name in others}
     ends = [

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from variant_pages import variants
+
 from ganbench.evaluation.options import DEFAULT_METRICS
 from ganbench.features.published_stats import PUBLISHED
 from ganbench.features.reference_files import Stored, stored_in
@@ -249,6 +251,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "published": published,
     "departures": departures,
     "technique-departures": technique_departures,
+    "variants": variants,
     "licences": licences,
     "install-size": install_size,
 }
