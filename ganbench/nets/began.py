@@ -19,7 +19,6 @@ from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._init import initialise, xavier
 from ganbench.nets._layers import Reshape, conv, linear
 
-_N = 64
 _INNER = 8  # the side at which convolutions end
 
 
@@ -41,11 +40,11 @@ class Cut(nn.Module):
 
 
 class _Discriminator(Discriminator):
-    def __init__(self, shape: Shape, norm: Norm, outputs: int) -> None:
-        layers, cin = _elu(shape[0], _N, norm), _N
+    def __init__(self, shape: Shape, width: int, norm: Norm, outputs: int) -> None:
+        layers, cin = _elu(shape[0], width, norm), width
         stages = _stages(shape[1])
         for i in range(stages):
-            cout = _N * (i + 1)
+            cout = width * (i + 1)
             layers += [*_elu(cin, cout, norm), *_elu(cout, cout, norm)]
             if i < stages - 1:
                 layers += _elu(cout, cout, norm, stride=2)
@@ -57,6 +56,7 @@ class _Discriminator(Discriminator):
 class BeganNets(Backbone):
     """For images of 32 or 64 pixels; smaller ones are padded."""
 
+    width: ClassVar[int] = 64  # channels, n
     z_dim: ClassVar[int] = 64
     grid: ClassVar[int] = 32
     sides: ClassVar[tuple[int, int]] = (32, 64)
@@ -64,16 +64,17 @@ class BeganNets(Backbone):
     @classmethod
     def generator(cls, shape: Shape, *, extra: int = 0) -> nn.Module:
         """(n, z_dim + extra) to (n, c, h, w), in [-1, 1] in eval mode."""
-        layers: list[nn.Module] = [nn.Linear(cls.z_dim + extra, _N * _INNER**2), Reshape(_N, _INNER, _INNER)]
+        n = cls.width
+        layers: list[nn.Module] = [nn.Linear(cls.z_dim + extra, n * _INNER**2), Reshape(n, _INNER, _INNER)]
         for i in range(_stages(shape[1])):
             doubled = [nn.Upsample(scale_factor=2.0, mode="nearest")] if i else []
-            layers += [*doubled, *_elu(_N, _N, "none"), *_elu(_N, _N, "none")]
-        return nn.Sequential(*layers, nn.Conv2d(_N, shape[0], 3, 1, 1), Cut())
+            layers += [*doubled, *_elu(n, n, "none"), *_elu(n, n, "none")]
+        return nn.Sequential(*layers, nn.Conv2d(n, shape[0], 3, 1, 1), Cut())
 
     @classmethod
     def discriminator(cls, shape: Shape, *, norm: Norm = "native", outputs: int = 1) -> Discriminator:
         """(n, c, h, w) to (n, outputs)."""
-        return _Discriminator(shape, norm, outputs)
+        return _Discriminator(shape, cls.width, norm, outputs)
 
     @classmethod
     def initialise(cls, net: nn.Module, generator: torch.Generator) -> None:
