@@ -1,0 +1,1 @@
+"""What is timed: each a process of its own, which ends by printing JSON."""
