@@ -22,6 +22,7 @@ _COMMANDS = {
     "bench": ("ganbench.cli.bench", "The runs of a track: run, status, reproduce."),
     "list": ("ganbench.cli.list", "What there is: metrics, protocols, extractors, datasets."),
     "board": ("ganbench.cli.board", "Leaderboards out of records: build, check, show."),
+    "human": ("ganbench.cli.human", "Human eyes: HYPE as a page that anyone can serve: new, serve, score."),
     "doctor": ("ganbench.cli.doctor", "What this machine can do."),
     "selftest": ("ganbench.cli.selftest", "Whether this machine computes right."),
     "quickstart": ("ganbench.cli.quickstart", "The main job, offline, on embedded data, in about a minute."),

@@ -1,0 +1,1 @@
+"""Human eyes: the two protocols of HYPE as a study that anyone can serve."""
