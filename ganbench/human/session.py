@@ -20,6 +20,7 @@ from ganbench.hype import KINDS
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 _STRANGER = "This link is not one of the study's. Ask whoever sent it for another."
+_SEEN = "UPDATE trials SET views = views + 1, served_at = coalesce(served_at, ?) WHERE id = ?"
 
 
 class Sessions:
@@ -148,7 +149,7 @@ class Sessions:
             if trial is None:
                 raise refused
             if address == trial["id"]:
-                db.execute("UPDATE trials SET views = views + 1, served_at = ? WHERE id = ?", [now(), address])
+                db.execute(_SEEN, [now(), address])
                 name = trial["image"]
             elif self._flashes(trial) and address in masks:
                 name = address

@@ -141,6 +141,26 @@ class Extra:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EyesCell:
+    """What people said of one variant: the score of a human study, its 95 % interval, and how many raters it is of."""
+
+    file: str
+    value: float | None
+    ci95: tuple[float, float] | None
+    unit: Literal["share", "ms"]
+    raters: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EyesColumn:
+    """The studies of one protocol, by variant. It is shown beside the metrics and never ranked."""
+
+    key: str
+    label: str
+    cells: dict[str, EyesCell]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fact:
     """Something that all records of a board share."""
 
@@ -164,6 +184,7 @@ class Board:
             diagonal.
         extras: records that are shown and not ranked.
         published: rows of the literature.
+        eyes: what people said, where a study exists.
     """
 
     schema: str = SCHEMA
@@ -180,6 +201,7 @@ class Board:
     wins: list[list[float | None]]
     extras: list[Extra]
     published: list[Published]
+    eyes: list[EyesColumn] = field(default_factory=list)
 
     @property
     def ranked(self) -> list[Row]:

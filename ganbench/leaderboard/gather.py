@@ -11,6 +11,8 @@ from ganbench.anchors import Anchors, read_anchors
 from ganbench.errors import BadInput
 from ganbench.leaderboard.alike import differences
 from ganbench.leaderboard.board import Named
+from ganbench.leaderboard.eyes import FOLDER as EYES
+from ganbench.leaderboard.eyes import Looked, eyes_faults, looked
 from ganbench.leaderboard.rules import extra_faults, faults
 from ganbench.records import read_record
 from ganbench.track import TrackFolder
@@ -29,6 +31,7 @@ class Gathered:
         records: what is ranked, in the order of the track's variants and seeds.
         extras: what is shown unranked, by file name.
         anchors: floor and ceiling, where there are any.
+        eyes: scores of human studies, by file name.
         faults: why these records make no board, one sentence each, with the file; none where they do.
     """
 
@@ -36,6 +39,7 @@ class Gathered:
     records: list[Named]
     extras: list[Named]
     anchors: Anchors | None
+    eyes: list[Looked]
     faults: list[str]
 
 
@@ -52,9 +56,11 @@ def gather(place: TrackFolder) -> Gathered:
     if anchors is not None and anchors.track != place.name:
         found.append(f"{_shown(place, place.folder / ANCHORS)}: its track is {anchors.track}, wanted {place.name}.")
     found += differences(records, anchors, _shown(place, place.folder / ANCHORS))
+    eyes = _looked(place, found)
+    found += eyes_faults(eyes, records, place)
     order = {variant: i for i, variant in enumerate(place.track.variants)}
     records.sort(key=lambda each: (order.get(each.record.variant, len(order)), each.record.seed))
-    return Gathered(place, records, extras, anchors, found)
+    return Gathered(place, records, extras, anchors, eyes, found)
 
 
 def require(gathered: Gathered) -> None:
@@ -76,6 +82,11 @@ def _read(folder: Path, place: TrackFolder, found: list[str]) -> list[Named]:
             if record is not None:
                 records.append(Named(_shown(place, path), record))
     return records
+
+
+def _looked(place: TrackFolder, found: list[str]) -> list[Looked]:
+    paths = [path for path in sorted((place.folder / EYES).glob("*.json")) if not path.name.startswith(".")]
+    return [each for path in paths if (each := _tried(partial(looked, path, place), found)) is not None]
 
 
 def _shown(place: TrackFolder, path: Path) -> str:

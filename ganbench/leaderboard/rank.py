@@ -14,6 +14,7 @@ from ganbench import formatting as fmt
 from ganbench.anchors import Anchor
 from ganbench.leaderboard import resampling as rs
 from ganbench.leaderboard.board import UNTOLD, AnchorRow, Board, Column, Extra, Fact, Named, Row, Spread, Usage
+from ganbench.leaderboard.eyes import eyes_columns
 from ganbench.leaderboard.gather import Gathered, require
 from ganbench.records import RunRecord
 from ganbench.results import MetricResult, Result
@@ -47,6 +48,7 @@ def board_of(gathered: Gathered) -> Board:
         wins=wins,
         extras=[_extra(named, columns, track) for named in gathered.extras],
         published=track.published,
+        eyes=eyes_columns(gathered.eyes),
     )
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from ganbench import formatting as fmt
 from ganbench.errors import BadInput
 from ganbench.leaderboard import words
-from ganbench.leaderboard.board import Board, Column, Extra, Row, Spread
+from ganbench.leaderboard.board import Board, Column, Extra, EyesColumn, Row, Spread
 from ganbench.leaderboard.curves import figure_of, file_name
 
 NAME = "README.md"
@@ -39,7 +39,10 @@ def markdown(board: Board, samples: Sequence[str] = ()) -> str:
     if not board.rows:
         parts.append(f"**{words.first_words(board)}** To make them: `{make}`, then `{build}`.")
     if board.rows or board.anchors:
-        parts += [_table(board), words.READING + " " + words.first_words(board)]
+        parts += [
+            _table(board),
+            " ".join([words.READING, *([words.EYES] if board.eyes else []), words.first_words(board)]),
+        ]
     parts += [part for make_part in _PARTS for part in make_part(board)]
     parts += _pictures(samples)
     return "\n\n".join(parts)
@@ -57,16 +60,23 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], align: str) ->
 
 
 def _table(board: Board) -> str:
-    headings = ["Rank", "Variant", *(escaped(words.heading(column)) for column in board.columns), "Failed", "Time"]
+    headings = ["Rank", "Variant", *(escaped(words.heading(column)) for column in board.columns)]
+    headings += [*(escaped(each.label) for each in board.eyes), "Failed", "Time"]
     rows = []
     for row in board.rows:
         name = escaped(row.name) + (f"<br><sub>unranked: {escaped(row.unranked)}</sub>" if row.unranked else "")
         cells = [_cell(row.scores[column.key], column) for column in board.columns]
+        cells += [_eyes(column, row.name) for column in board.eyes]
         rows.append([words.rank(row), name, *cells, words.failures(row), words.duration(row.usage.seconds)])
     for anchor in board.anchors:
-        cells = [_cell(anchor.scores[column.key], column) for column in board.columns]
+        cells = [_cell(anchor.scores[column.key], column) for column in board.columns] + [""] * len(board.eyes)
         rows.append([anchor.meaning, f"*{escaped(anchor.name)}*<br><sub>{escaped(anchor.made)}</sub>", *cells, "", ""])
-    return table(headings, rows, "ll" + "r" * len(board.columns) + "rr")
+    return table(headings, rows, "ll" + "r" * (len(board.columns) + len(board.eyes)) + "rr")
+
+
+def _eyes(column: EyesColumn, variant: str) -> str:
+    cell = column.cells.get(variant)
+    return "" if cell is None else f"[{words.eyes(cell)}]({quote(cell.file)})<br><sub>{words.eyes_below(cell)}</sub>"
 
 
 def _cell(spread: Spread, column: Column) -> str:

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from ganbench.leaderboard.board import Board, Row, Spread
+from ganbench.leaderboard.board import Board, EyesCell, Row, Spread
 
 NAME = "leaderboard.csv"
 
@@ -17,11 +17,13 @@ def sheet(board: Board) -> str:
     for row in board.rows:
         rank = [row.rank, *(row.rank_interval or ("", ""))] if row.rank else ["", "", ""]
         about = [row.name, *rank, row.unranked or "", len(row.seeds), _number(row.failure_rate)]
-        writer.writerow([*about, *_scores(board, row.scores), *_beside(board, row), *_usage(row)])
+        writer.writerow([*about, *_scores(board, row.scores), *_beside(board, row), *_usage(row), *_eyes(board, row)])
     for anchor in board.anchors:
         runs = max(len(spread.values) for spread in anchor.scores.values())
         about = [anchor.name, "", "", "", anchor.meaning, runs, ""]
-        writer.writerow([*about, *_scores(board, anchor.scores), *[""] * (2 * len(board.columns) + 5)])
+        writer.writerow(
+            [*about, *_scores(board, anchor.scores), *[""] * (2 * len(board.columns) + 5 + 4 * len(board.eyes))]
+        )
     return out.getvalue()
 
 
@@ -32,6 +34,8 @@ def _headings(board: Board) -> Iterator[str]:
     for kind in ("raw", "best"):
         yield from (f"{kind}_{column.key}_median" for column in board.columns)
     yield from ("steps", "flops", "reals", "seconds", "peak_memory")
+    for column in board.eyes:
+        yield from (f"{column.key}{part}" for part in ("", "_ci_low", "_ci_high", "_raters"))
 
 
 def _scores(board: Board, scores: dict[str, Spread]) -> Iterator[str]:
@@ -55,6 +59,18 @@ def _usage(row: Row) -> Iterator[str]:
 
 def _middle(spread: Spread) -> str:
     return "" if spread.untold else _score(spread.median)
+
+
+def _eyes(board: Board, row: Row) -> Iterator[str]:
+    for column in board.eyes:
+        yield from _seen(column.cells.get(row.name))
+
+
+def _seen(cell: EyesCell | None) -> list[str]:
+    if cell is None:
+        return [""] * 4
+    low, high = cell.ci95 or (None, None)
+    return [_number(cell.value), _number(low), _number(high), str(cell.raters)]
 
 
 def _score(value: float | None) -> str:

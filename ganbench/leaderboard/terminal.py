@@ -2,12 +2,19 @@
 
 from ganbench import formatting as fmt
 from ganbench.leaderboard import words
-from ganbench.leaderboard.board import Board, Column, Spread
+from ganbench.leaderboard.board import Board, Column, EyesColumn, Spread
 
 
 def headings(board: Board) -> list[str]:
     """The heading of the table."""
-    return ["rank", "variant", *(words.heading(column) for column in board.columns), "failed", "time"]
+    return [
+        "rank",
+        "variant",
+        *(words.heading(column) for column in board.columns),
+        *(each.label for each in board.eyes),
+        "failed",
+        "time",
+    ]
 
 
 def table_rows(board: Board) -> list[list[str]]:
@@ -17,13 +24,21 @@ def table_rows(board: Board) -> list[list[str]]:
             words.rank(row),
             row.name + (f" (unranked: {row.unranked})" if row.unranked else ""),
             *_cells(board, row.scores),
+            *(_eyes(column, row.name) for column in board.eyes),
             words.failures(row),
             words.duration(row.usage.seconds),
         ]
         for row in board.rows
     ]
-    anchors = [[each.meaning, each.name, *_cells(board, each.scores), "", ""] for each in board.anchors]
+    anchors = [
+        [each.meaning, each.name, *_cells(board, each.scores), *[""] * (len(board.eyes) + 2)] for each in board.anchors
+    ]
     return [[fmt.printable(cell) for cell in row] for row in [*rows, *anchors]]
+
+
+def _eyes(column: EyesColumn, variant: str) -> str:
+    cell = column.cells.get(variant)
+    return "" if cell is None else f"{words.eyes(cell)} {words.eyes_below(cell)}"
 
 
 def _cells(board: Board, scores: dict[str, Spread]) -> list[str]:

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from ganbench import formatting as fmt
-from ganbench.leaderboard.board import Board, Column, Row, Spread
+from ganbench.leaderboard.board import Board, Column, EyesCell, Row, Spread
 
 FAILED = "failed"
 NONE = "–"
@@ -35,6 +35,22 @@ def interval(spread: Spread, column: Column) -> str:
         return ""
     low, high = (figure(end, column) for end in spread.ci95)
     return f"[{low}, {high}]"
+
+
+def eyes(cell: EyesCell | None) -> str:
+    """What people said: "27.6 %", "363 ms"; "" where there is no study."""
+    if cell is None:
+        return ""
+    if cell.value is None:
+        return "–"
+    return f"{100 * cell.value:.1f} %" if cell.unit == "share" else f"{cell.value:.0f} ms"
+
+
+def eyes_below(cell: EyesCell) -> str:
+    """Its interval, and of how many raters it is: "[24.1, 31.0], 30 raters"."""
+    scale = 100 if cell.unit == "share" else 1
+    ends = ", ".join(f"{scale * end:.{1 if cell.unit == 'share' else 0}f}" for end in cell.ci95 or ())
+    return ", ".join([*([f"[{ends}]"] if ends else []), f"{cell.raters} raters"])
 
 
 def heading(column: Column) -> str:
@@ -100,6 +116,10 @@ READING = (
     "median over seeds. A run that diverged or failed is infinitely bad; none is left out. Rank: by the median of the "
     "first ranking key, ties by the next; in brackets its 95 % bootstrap interval over seeds. Rows with fewer than 3 "
     "runs, or with a run that a clock cut off, have no rank."
+)
+EYES = (
+    "HYPE: what people said of one run's samples, in brackets the 95 % bootstrap interval over raters; 50 % is as real "
+    "as the real ones. It is not ranked."
 )
 WINNING = (
     "The probability that a run of the row is better than a run of the column, over all pairs of their seeds; ties "

@@ -107,10 +107,11 @@ async function show(state) {
   at("text").hidden = true;
   at("trial").hidden = false;
   at("next-row").hidden = true;
+  at("trial").classList.remove("solved");
   at("trial").classList.toggle("waiting", timed(state));
   allow(false);
-  const masks = timed(state) ? await loadMasks(state) : [];
   const blob = await ask(`/api/picture/${state.trial}`, { picture: true });
+  const masks = timed(state) ? await loadMasks(state) : [];
   const picture = await decoded(blob, stage, timed(state) ? "" : "The picture to judge");
   const shown = {
     answer: null,
@@ -161,6 +162,7 @@ function tell(correct, answer) {
 }
 
 function pressed() {
+  at("trial").classList.add("solved");
   at("next-row").hidden = false;
   at("next").focus();
   return new Promise((done) => {
@@ -183,12 +185,22 @@ async function judge(state) {
       at("told").textContent = "";
     }
     [phase, block] = [state.phase, state.block];
-    const shown = await show(state);
+    const shown = await show(state).catch(elsewhere);
+    if (!shown) {
+      state = await ask("/api/state");
+      continue;
+    }
     if (shown.answer) state = await send(shown, state);
     else await read("Paused", ["This page was out of sight, so the picture was not shown."], "Go on");
     shown.clear();
   }
   return state;
+}
+
+// A picture that is not to be seen any more was answered in another tab: what comes next is asked anew.
+function elsewhere(problem) {
+  if (problem.status !== 404) throw problem;
+  return null;
 }
 
 async function send(shown, state) {
