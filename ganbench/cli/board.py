@@ -112,4 +112,4 @@ def _print(made: "Board") -> None:
     make, _ = words.commands(made)
     print_paragraph(words.first_words(made) + ("" if made.rows else f" To make them: {make}"))
     if made.rows:
-        print_paragraph(words.READING.replace("below it", "beside it") + (f" {words.EYES}" if made.eyes else ""))
+        print_paragraph(words.reading(made).replace("below it", "beside it"))

@@ -41,7 +41,7 @@ def eyes_faults(found: Sequence[Looked], records: Sequence[Named], place: TrackF
         if score.fake.fingerprint not in {final.samples.fingerprint for final in finals}:
             yield (
                 f"{each.file}: its fakes ({fmt.short(score.fake.fingerprint)}) are not the final samples of a record "
-                f"of {variant}. Make the study of them: ganbench human new STUDY --fake RUN, RUN being the run's folder."
+                f"of {variant}. Make the study of them: ganbench human new STUDY --fake RUN, the folder of the run."
             )
     for protocol in MAIN:
         yield from _unlike([each for each in found if each.score.protocol == protocol])

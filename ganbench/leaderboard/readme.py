@@ -39,10 +39,7 @@ def markdown(board: Board, samples: Sequence[str] = ()) -> str:
     if not board.rows:
         parts.append(f"**{words.first_words(board)}** To make them: `{make}`, then `{build}`.")
     if board.rows or board.anchors:
-        parts += [
-            _table(board),
-            " ".join([words.READING, *([words.EYES] if board.eyes else []), words.first_words(board)]),
-        ]
+        parts += [_table(board), f"{words.reading(board)} {words.first_words(board)}"]
     parts += [part for make_part in _PARTS for part in make_part(board)]
     parts += _pictures(samples)
     return "\n\n".join(parts)

@@ -21,9 +21,8 @@ def sheet(board: Board) -> str:
     for anchor in board.anchors:
         runs = max(len(spread.values) for spread in anchor.scores.values())
         about = [anchor.name, "", "", "", anchor.meaning, runs, ""]
-        writer.writerow(
-            [*about, *_scores(board, anchor.scores), *[""] * (2 * len(board.columns) + 5 + 4 * len(board.eyes))]
-        )
+        none = [""] * (2 * len(board.columns) + 5 + 4 * len(board.eyes))
+        writer.writerow([*about, *_scores(board, anchor.scores), *none])
     return out.getvalue()
 
 
@@ -34,8 +33,8 @@ def _headings(board: Board) -> Iterator[str]:
     for kind in ("raw", "best"):
         yield from (f"{kind}_{column.key}_median" for column in board.columns)
     yield from ("steps", "flops", "reals", "seconds", "peak_memory")
-    for column in board.eyes:
-        yield from (f"{column.key}{part}" for part in ("", "_ci_low", "_ci_high", "_raters"))
+    for eyes in board.eyes:
+        yield from (f"{eyes.key}{part}" for part in ("", "_ci_low", "_ci_high", "_raters"))
 
 
 def _scores(board: Board, scores: dict[str, Spread]) -> Iterator[str]:

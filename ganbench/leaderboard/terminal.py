@@ -7,14 +7,8 @@ from ganbench.leaderboard.board import Board, Column, EyesColumn, Spread
 
 def headings(board: Board) -> list[str]:
     """The heading of the table."""
-    return [
-        "rank",
-        "variant",
-        *(words.heading(column) for column in board.columns),
-        *(each.label for each in board.eyes),
-        "failed",
-        "time",
-    ]
+    scores = [*(words.heading(column) for column in board.columns), *(each.label for each in board.eyes)]
+    return ["rank", "variant", *scores, "failed", "time"]
 
 
 def table_rows(board: Board) -> list[list[str]]:
@@ -30,9 +24,8 @@ def table_rows(board: Board) -> list[list[str]]:
         ]
         for row in board.rows
     ]
-    anchors = [
-        [each.meaning, each.name, *_cells(board, each.scores), *[""] * (len(board.eyes) + 2)] for each in board.anchors
-    ]
+    none = [""] * (len(board.eyes) + 2)
+    anchors = [[each.meaning, each.name, *_cells(board, each.scores), *none] for each in board.anchors]
     return [[fmt.printable(cell) for cell in row] for row in [*rows, *anchors]]
 
 

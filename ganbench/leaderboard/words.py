@@ -138,6 +138,11 @@ CURVES = "Median and range over seeds at shares of the budget; grey: the other v
 SAMPLES = "The first seed of each variant, as it came out."
 
 
+def reading(board: Board) -> str:
+    """How to read the table."""
+    return f"{READING} {EYES}" if board.eyes else READING
+
+
 def kinds_beside(board: Board) -> list[str]:
     """Which scores stand beside the ranked ones: `raw`, `best`, both or none."""
     return [kind for kind in ("raw", "best") if any(getattr(row, kind) for row in board.rows)]
