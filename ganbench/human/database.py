@@ -4,6 +4,7 @@ import hashlib
 import secrets
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -81,6 +82,7 @@ class Database:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / DATABASE
+        self._held: sqlite3.Connection | None = None
         if not self._path.is_file():
             raise BadInput(f"{folder} holds no study: there is no {DATABASE} in it.")
         try:
@@ -88,6 +90,13 @@ class Database:
                 db.execute("SELECT count(*) FROM answers").fetchone()
         except sqlite3.DatabaseError as error:
             raise BadInput(f"{self._path} is not the database of a study: {error}.") from error
+
+    def hold(self) -> None:
+        """Keeps one connection open. SQLite tidies up whenever the last one is closed, which takes long."""
+        held = sqlite3.connect(self._path, check_same_thread=False)
+        held.execute("SELECT count(*) FROM meta").fetchone()
+        self._held = held
+        weakref.finalize(self, held.close)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -97,9 +106,14 @@ class Database:
             yield db
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is on the disk afterwards, or none where it raises. One writer at a time."""
+    def writing(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is on the disk afterwards, or none where it raises. One writer at a time.
+
+        Without `synced` it outlives a server that is killed, and perhaps not a machine that loses its power.
+        """
         with closing(self._open()) as db:
+            if not synced:
+                db.execute("PRAGMA synchronous = NORMAL")
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db

@@ -1,6 +1,7 @@
 """The server of a study: the page, its few requests, and the owner's results. Starlette and uvicorn, extra `human`."""
 
 import json
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -168,13 +169,23 @@ async def _json(request: Request) -> Any:
 def listen(host: str, port: int) -> socket.socket:
     """A socket at that address; port 0 takes a free one. Raises UsageError where it cannot be had."""
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=256)
+        # asyncio sends small packets at once only on sockets that say that they are TCP; each answer would wait 40 ms.
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.socket(family, kind, protocol or socket.IPPROTO_TCP)
+        try:
+            if os.name == "posix":  # elsewhere it would let two servers have one port
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind(address)
+            made.listen(256)
+        except BaseException:
+            made.close()
+            raise
     except (OSError, OverflowError) as error:
         raise UsageError(
             f"{host}:{port} cannot be listened at ({getattr(error, 'strerror', None) or error}). "
             "Give another --port, or --port 0 for a free one."
         ) from error
+    return made
 
 
 def serve(folder: Path, at: socket.socket) -> None:

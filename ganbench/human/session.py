@@ -33,6 +33,7 @@ class Sessions:
         self.folder, self.study, self.database = folder, read_study(folder), Database(folder)
         with self.database.reading() as db:
             self._meta = {row["key"]: row["value"] for row in db.execute("SELECT key, value FROM meta")}
+        self.database.hold()
         check_same(self.study, self._meta, folder)
 
     @cached_property
@@ -144,7 +145,7 @@ class Sessions:
         if not ID.fullmatch(address):
             raise refused
         masks = [name for kind in KINDS for name in self._images.get(("mask", kind), ())]
-        with self.database.writing() as db:
+        with self.database.writing(synced=False) as db:
             trial = _current(db, rater)
             if trial is None:
                 raise refused
