@@ -51,8 +51,18 @@ function read(heading, paragraphs, button) {
   at("go").textContent = button || "";
   at("heading").focus();
   scrollTo(0, 0);
+  return pressed("go");
+}
+
+// When a button is pressed, which it can be once.
+function pressed(name) {
+  const button = at(name);
+  button.disabled = false;
   return new Promise((done) => {
-    at("go").onclick = button ? () => done() : null;
+    button.onclick = () => {
+      button.disabled = true;
+      done();
+    };
   });
 }
 
@@ -161,13 +171,12 @@ function tell(correct, answer) {
   told.textContent = correct === null ? "" : `${correct ? "Right" : "Wrong"}: that picture was ${truth}.`;
 }
 
-function pressed() {
+function nextWanted() {
   at("trial").classList.add("solved");
   at("next-row").hidden = false;
+  const wanted = pressed("next");
   at("next").focus();
-  return new Promise((done) => {
-    at("next").onclick = () => done();
-  });
+  return wanted;
 }
 
 // Pictures one after the other, until the study is over for this rater.
@@ -209,13 +218,13 @@ async function send(shown, state) {
     tell(correct, shown.answer.answer);
     if (state.phase === "tutorial") {
       shown.again();
-      await pressed();
+      await nextWanted();
     }
     return next;
   } catch (refusal) {
     if (refusal.status !== 409) throw refusal;
     tell(null);
-    trouble(refusal.message);
+    at("told").textContent = refusal.message;
     return ask("/api/state");
   }
 }
