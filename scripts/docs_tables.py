@@ -12,6 +12,7 @@ from ganbench.evaluation.options import DEFAULT_METRICS
 from ganbench.features.published_stats import PUBLISHED
 from ganbench.features.reference_files import Stored, stored_in
 from ganbench.features.registries import EXTRACTORS
+from ganbench.human.study import Settings, settings_of
 from ganbench.images.datasets._base import DATASETS
 from ganbench.metrics._base import Metric
 from ganbench.metrics._registry import METRICS
@@ -241,6 +242,18 @@ def install_size() -> str:
     return markdown(["installed", "packages", "size", "on"], [row])
 
 
+def human_settings() -> str:
+    """The settings of a human study: what they are, and their values by protocol."""
+    told = dict(re.findall(r"^ {8}(\w+(?:, \w+)*): (.+(?:\n {12}.+)*)", Settings.__doc__ or "", re.MULTILINE))
+    of = [settings_of("infinity", "default", ()), settings_of("time", "default", ()), settings_of("time", "paper", ())]
+    rows = []
+    for names, words in told.items():
+        for name in names.split(", "):
+            values = [f"{getattr(each, name)}".lower() for each in of]
+            rows.append([f"`{name}`", " ".join(words.split()), *values])
+    return markdown(["setting", "what it is", "infinity", "time", "time, `--staircase paper`"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "protocols": protocols,
     "protocol-summaries": protocol_summaries,
@@ -254,4 +267,5 @@ TABLES: dict[str, Callable[[], str]] = {
     "variants": variants,
     "licences": licences,
     "install-size": install_size,
+    "human-settings": human_settings,
 }

@@ -154,10 +154,11 @@ def serve(study: Path, host: str, port: int) -> None:
         from ganbench.human.server import listen
         from ganbench.human.server import serve as run
     except ModuleNotFoundError as error:
-        if error.name not in ("starlette", "uvicorn"):
+        package = (error.name or "").partition(".")[0]
+        if package not in ("starlette", "uvicorn"):
             raise
         raise Unavailable(
-            f"Serving needs the package {error.name}, which is not installed. Install the extra `human`: "
+            f"Serving needs the package {package}, which is not installed. Install the extra `human`: "
             "pip install 'ganbench[human]'"
         ) from error
     at = listen(host, port)

@@ -44,6 +44,7 @@ def page_of(score: HumanScore, folder: Path) -> str:
         estimates=[(key, each, figure(each), between(each)) for key, each in score.scores.items()],
         figure=figure(score.main),
         between=between(score.main),
+        unsure=any(each.reason for each in score.scores.values()),
         dots=_dots(score),
         fakes=_shown(score, folder, "fake"),
         reals=_shown(score, folder, "real"),

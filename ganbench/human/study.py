@@ -42,15 +42,17 @@ class Settings:
         feedback: whether raters are told after each trial if they were right.
         picture_px: the side of the square that pictures are shown in, in CSS pixels; less on narrow screens.
         smooth: enlarge small pictures smoothly; false shows their pixels as squares.
-        start_ms, lowest_ms, highest_ms: the first exposure of a block, and the limits.
+        start_ms: the first exposure of a block, and those of the tutorial.
+        lowest_ms: no exposure is shorter.
+        highest_ms: none is longer; attention checks are shown so long, outside the staircase.
         wrong_ms: by how much a wrong answer lengthens the next exposure.
-        right_ms: by how much `rights` right answers in a row shorten it.
-        rights: see there.
-        countdown_ms: the whole of 3, 2, 1.
-        fixation_ms: of the cross before a picture.
-        masks: pictures of noise after it.
-        mask_ms: of each.
-        mask_pool: how many masks the study has.
+        right_ms: by how much right answers shorten it.
+        rights: how many right answers in a row do so.
+        countdown_ms: how long 3, 2, 1 takes in all.
+        fixation_ms: how long a cross is shown before a picture.
+        masks: how many masks, pictures of noise, follow a picture.
+        mask_ms: how long each is shown.
+        mask_pool: how many different ones the study has.
     """
 
     images: int = 250

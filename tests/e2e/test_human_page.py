@@ -80,6 +80,7 @@ def test_a_whole_study_without_time_limit(opened: Open, tmp_path: Path, device: 
     assert all(each.reaction_ms > 0 and each.views == 1 for each in collect(folder).judgements)
 
 
+@pytest.mark.slow
 def test_a_whole_study_of_exposures_and_their_truth(opened: Open, tmp_path: Path) -> None:
     """201 exposures: those further than a frame from what was asked are flagged, and at most 5 % are."""
     folder = tmp_path / "s"

@@ -49,7 +49,7 @@ def make_study(folder: Path, *settings: str, protocol: Any = "infinity", n: int 
         folder,
         Asked(
             protocol=protocol,
-            title="A study",
+            title=asked.pop("title", "A study"),
             fake=asked.pop("fake", ("fakes", noise(n, 1))),
             real=asked.pop("real", ("reals", noise(n, 2))),
             settings=settings_of(protocol, asked.pop("staircase", "default"), settings),

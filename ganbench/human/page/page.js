@@ -130,7 +130,8 @@ async function show(state) {
   };
   let measured = { shownMs: null, frameMs: null };
   if (timed(state)) {
-    measured = await flash({ picture, masks, signal: at("signal"), exposureMs: state.exposure_ms, words });
+    const cross = () => tell(null); // what was said of the last picture is over
+    measured = await flash({ picture, masks, signal: at("signal"), exposureMs: state.exposure_ms, words, cross });
     if (measured === null) return shown;
     at("trial").classList.remove("waiting");
   } else {
@@ -164,11 +165,12 @@ function chosen() {
   });
 }
 
-function tell(correct, answer) {
+// Whether an answer was right, where that is told; else nothing.
+function tell(correct, answer, picture) {
   const told = at("told");
   told.className = correct === null ? "told" : correct ? "told right" : "told wrong";
   const truth = correct === (answer === "real") ? "real" : "fake";
-  told.textContent = correct === null ? "" : `${correct ? "Right" : "Wrong"}: that picture was ${truth}.`;
+  told.textContent = correct === null ? "" : `${correct ? "Right" : "Wrong"}: ${picture} ${truth}.`;
 }
 
 function nextWanted() {
@@ -215,7 +217,7 @@ function elsewhere(problem) {
 async function send(shown, state) {
   try {
     const { correct, next } = await ask("/api/answer", { body: shown.answer });
-    tell(correct, shown.answer.answer);
+    tell(correct, shown.answer.answer, state.phase === "tutorial" ? "this picture is" : "the last picture was");
     if (state.phase === "tutorial") {
       shown.again();
       await nextWanted();

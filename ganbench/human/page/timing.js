@@ -42,7 +42,7 @@ function removed(image) {
 
 // 3, 2, 1, a cross, the picture, the masks. Gives how long the picture was seen, or null where the page was hidden
 // before the picture began, and nothing was seen of it.
-async function flash({ picture, masks, signal, exposureMs, words }) {
+async function flash({ picture, masks, signal, exposureMs, words, cross }) {
   let at = await frame();
   for (const sign of [3, 2, 1]) {
     if (!words.countdown_ms) break;
@@ -50,6 +50,7 @@ async function flash({ picture, masks, signal, exposureMs, words }) {
     at = await framesFrom(at, words.countdown_ms / 3);
   }
   signal.textContent = "+";
+  cross();
   at = await framesFrom(at, words.fixation_ms);
   signal.textContent = "";
   if (document.hidden) return null;
