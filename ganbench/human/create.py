@@ -76,9 +76,9 @@ def create(folder: Path, asked: Asked, *, progress: Progress = silent, warn: War
         study = Study(
             title=asked.title,
             protocol=asked.protocol,
-            fake=info_of(asked.fake[1], asked.fake[0]),
-            real=info_of(asked.real[1], asked.real[0]),
-            qualification_fake=[info_of(source, name) for name, source in asked.qualification_fake],
+            fake=info_of(asked.fake[1], asked.fake[0], progress),
+            real=info_of(asked.real[1], asked.real[0], progress),
+            qualification_fake=[info_of(source, name, progress) for name, source in asked.qualification_fake],
             raters=asked.raters,
             shared=asked.shared,
             seed=asked.seed,
@@ -126,7 +126,7 @@ def _draw(asked: Asked, folder: Path, progress: Progress) -> Roles:
             _check_enough(found[role, kind], n, role, kind, asked)
     wanted = settings.images
     for kind, draw in zip(KINDS, (real, fake), strict=True):
-        found["trial", kind] = draw.take(wanted, progress)
+        found["trial", kind] = draw.take(wanted, f"{kind} pictures", progress)
         _check_enough(found["trial", kind], wanted if asked.exact else settings.judged, "trials", kind, asked)
     _balance(found, folder)
     return found

@@ -200,6 +200,7 @@ def serve(folder: Path, at: socket.socket) -> None:
         ws="none",
         lifespan="off",
         timeout_keep_alive=30,
+        limit_concurrency=512,
         h11_max_incomplete_event_size=16_384,
         timeout_graceful_shutdown=5,
     )

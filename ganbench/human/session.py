@@ -19,6 +19,7 @@ from ganbench.human.study import IMAGES, Study, read_study
 from ganbench.hype import KINDS
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
+_EARLY_MS = 100  # each step of a flash may end half a frame early
 _STRANGER = "This link is not one of the study's. Ask whoever sent it for another."
 _SEEN = "UPDATE trials SET views = views + 1, served_at = coalesce(served_at, ?) WHERE id = ?"
 
@@ -195,7 +196,7 @@ class Sessions:
         if exposure is None:
             return
         before = settings.countdown_ms + settings.fixation_ms + exposure
-        if 1000 * (now() - trial["served_at"]) < before - 2 * settings.mask_ms:
+        if 1000 * (now() - trial["served_at"]) < before - _EARLY_MS:
             raise Refused(409, "This answer came before the picture can have been shown.")
 
     def _end(self, db: sqlite3.Connection, rater: int, phase: str) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ganbench.hype import SourceInfo
 from ganbench.images.datasets._base import DATASETS, open_dataset
 from ganbench.images.export import png
-from ganbench.images.source import Image, ImageSource, open_images
+from ganbench.images.source import Image, ImageSource, fingerprint_of, open_images
 from ganbench.progress import Progress, Warn, silent, unheard
 
 Pixels = NDArray[np.uint8]
@@ -51,27 +51,23 @@ class Draw:
     def __post_init__(self) -> None:
         self.order = [int(index) for index in self.rng.permutation(len(self.source))]
 
-    def take(self, n: int, progress: Progress = silent) -> list[Drawn]:
+    def take(self, n: int, stage: str = "pictures", progress: Progress = silent) -> list[Drawn]:
         """The next n pictures, in the order drawn; fewer where there are no more. Each is written into the folder."""
         found: list[Drawn] = []
         while len(found) < n and self.order:
             wanted, self.order = self.order[: n - len(found)], self.order[n - len(found) :]
-            images = self.source.images(sorted(wanted))
-            made = {image.index: (image.digest, write(image, self.folder)) for image in images}
+            made = dict[int, tuple[bytes, Drawn]]()
+            for image in self.source.images(sorted(wanted)):
+                made[image.index] = (image.digest, write(image, self.folder))
+                progress(stage, len(found) + len(made), n)
             for position in wanted:
-                digest, drawn = made[_place(made, position)]
+                digest, drawn = made[position]
                 if digest in self.taken:
                     (self.folder / f"{drawn.name}.png").unlink()
                     continue
                 self.taken.add(digest)
                 found.append(drawn)
-            progress("pictures", len(found), n)
         return found
-
-
-def _place(made: dict[int, tuple[bytes, Drawn]], position: int) -> int:
-    assert position in made, "a source gives the images that are asked for"
-    return position
 
 
 def open_source(
@@ -107,9 +103,15 @@ def write_pixels(pixels: Pixels, folder: Path, *, index: int = -1, lossy: bool =
     return Drawn(name, index, hashlib.sha256(data).hexdigest(), pixels.shape[2], pixels.shape[1], lossy)
 
 
-def info_of(source: ImageSource, spec: str) -> SourceInfo:
+def info_of(source: ImageSource, spec: str, progress: Progress = silent) -> SourceInfo:
     """What the text of a study says of a source. Reads all of it once."""
-    return SourceInfo(source=spec, fingerprint=source.fingerprint, n=len(source))
+
+    def digests() -> Iterator[bytes]:
+        for done, image in enumerate(source.images(), start=1):
+            yield image.digest
+            progress(f"fingerprint of {source.name}", done, len(source))
+
+    return SourceInfo(source=spec, fingerprint=fingerprint_of(digests()), n=len(source))
 
 
 def differences(real: Sequence[Drawn], fake: Sequence[Drawn]) -> Iterator[str]:

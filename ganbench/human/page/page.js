@@ -3,10 +3,20 @@
 const at = (id) => document.getElementById(id);
 const [, place, secret] = location.pathname.split("/");
 const kept = `ganbench-human-${secret}`;
-let token = place === "r" ? secret : localStorage.getItem(kept);
+let token = place === "r" ? secret : remembered();
 let words = null;
 let choose = null; // takes the answer of the present picture
 const masksHere = new Map();
+
+// Who comes by the shared link once more goes on in the same place, where the browser may keep anything at all.
+function remembered(mine) {
+  try {
+    if (mine) localStorage.setItem(kept, mine);
+    return localStorage.getItem(kept);
+  } catch {
+    return null;
+  }
+}
 
 class Refusal extends Error {
   constructor(status, message) {
@@ -243,7 +253,7 @@ async function main() {
     await read("Taking part", [...words.consent, `~It takes about ${words.minutes} minutes.`], "I agree, and take part");
     if (fresh) {
       token = (await ask("/api/join", { body: {}, shared: true })).token;
-      localStorage.setItem(kept, token);
+      remembered(token);
     }
     state = await ask("/api/consent", { body: {} });
   }
