@@ -12,6 +12,7 @@ SCHEMA = "ganbench.human-score/1"
 _LARGEST = 64 << 20  # bytes
 Protocol = Literal["infinity", "time"]
 Kind = Literal["real", "fake"]
+Unit = Literal["share", "ms"]
 KINDS: tuple[Kind, Kind] = ("real", "fake")
 # The number that a study is made for.
 MAIN = {"infinity": "hype_infinity", "time": "hype_time"}
@@ -40,7 +41,7 @@ class Estimate:
 
     value: float | None
     label: str
-    unit: Literal["share", "ms"]
+    unit: Unit
     ci95: tuple[float, float] | None = None
     stderr: float | None = None
     reason: str | None = None

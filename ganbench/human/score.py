@@ -18,6 +18,7 @@ from ganbench.hype import (
     PictureTally,
     RaterCounts,
     RaterTally,
+    Unit,
 )
 from ganbench.serialize import plain
 
@@ -183,16 +184,15 @@ def _scores(study: Study, counted: Sequence[RaterTally]) -> dict[str, Estimate]:
     return found | {key: _estimate(values[key], label, "share", study.seed) for key, label in errors.items()}
 
 
-def _estimate(values: Sequence[float], label: str, unit: str, seed: int) -> Estimate:
-    assert unit in ("share", "ms")
+def _estimate(values: Sequence[float], label: str, unit: Unit, seed: int) -> Estimate:
     if not values:
         why = "No rater has finished and passed the attention checks."
-        return Estimate(value=None, label=label, unit=unit, reason=why)  # type: ignore[arg-type]
+        return Estimate(value=None, label=label, unit=unit, reason=why)
     spread = bootstrap(values, seed)
     return Estimate(
         value=statistics.fmean(values),
         label=label,
-        unit=unit,  # type: ignore[arg-type]
+        unit=unit,
         ci95=spread[0] if spread else None,
         stderr=spread[1] if spread else None,
         reason=None if spread else "No interval: it needs two raters or more whose values differ.",

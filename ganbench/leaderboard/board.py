@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ganbench.hype import Unit
 from ganbench.records import RunRecord, Status
 from ganbench.results import Direction
 from ganbench.track import Published
@@ -147,7 +148,7 @@ class EyesCell:
     file: str
     value: float | None
     ci95: tuple[float, float] | None
-    unit: Literal["share", "ms"]
+    unit: Unit
     raters: int
 
 
