@@ -66,7 +66,10 @@ def pixels_of(source: ImageSource) -> np.ndarray:
 
 def test_the_datasets_are_one_file_each_with_their_facts() -> None:
     stacked = ["stacked-fashion", "stacked-mnist"]
-    assert DATASETS.names() == ["cifar10", "cifar100", "digits", "fashion-mnist", "mnist", *stacked]
+    kinds = ("emoji", "emoji-gray", "emoji-halves", "emoji-pairs")
+    emoji = sorted([*kinds, *(f"{kind}-64" for kind in kinds)])
+    others = ["cifar10", "cifar100", "digits", "edges2fashion", "fashion-mnist", "mnist"]
+    assert DATASETS.names() == sorted([*others, *stacked, *emoji])
     for entry in DATASETS:
         dataset = DATASETS.get(entry.name)
         assert issubclass(dataset, Dataset)

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from ganbench.errors import BadInput, CorruptFile, Unavailable
+from ganbench.images.captions import Captioned
+from ganbench.images.pairs import Pairs
 from ganbench.images.source import ImageSource
 from ganbench.places import data_folders, home
 from ganbench.progress import Progress, silent
@@ -18,7 +20,8 @@ class Dataset(ABC):
     """One dataset: its facts, where its files lie on this machine, and how they come here.
 
     Class attributes: the title as in print, the splits, the licence, the homepage, and the ways to get the files
-    beside a download, each as half a sentence: "on Debian and Ubuntu: apt install ...".
+    beside a download, each as half a sentence: "on Debian and Ubuntu: apt install ...", and whether it can be
+    downloaded.
     """
 
     title: ClassVar[str]
@@ -26,6 +29,7 @@ class Dataset(ABC):
     licence: ClassVar[str]
     homepage: ClassVar[str]
     ways: ClassVar[tuple[str, ...]] = ()
+    downloads: ClassVar[bool] = True
 
     @classmethod
     @abstractmethod
@@ -46,6 +50,39 @@ class Dataset(ABC):
     @abstractmethod
     def download(cls, split: str, *, progress: Progress) -> None:
         """Fetches the files that hold the split into our own store. Raises Unavailable where the network fails."""
+
+
+class PairedDataset(Dataset):
+    """A dataset of images in two domains. Its images are those of the domain that is to be reached, the targets.
+
+    The images of the split `test` are pairs, to be held out.
+    """
+
+    @classmethod
+    @abstractmethod
+    def pairs(cls, split: str) -> Pairs | None:
+        """Sources and targets of a split; None where they are not here. Raises as `find` does."""
+
+    @classmethod
+    def find(cls, split: str) -> ImageSource | None:
+        """The targets."""
+        found = cls.pairs(split)
+        return None if found is None else found.targets
+
+
+class CaptionedDataset(Dataset):
+    """A dataset of images whose captions are known."""
+
+    @classmethod
+    @abstractmethod
+    def captioned(cls, split: str) -> Captioned | None:
+        """Images and captions of a split; None where they are not here. Raises as `find` does."""
+
+    @classmethod
+    def find(cls, split: str) -> ImageSource | None:
+        """The images."""
+        found = cls.captioned(split)
+        return None if found is None else found.images
 
 
 DATASETS = Registry("dataset", "ganbench.images.datasets", Dataset, dashes=True)
@@ -84,6 +121,8 @@ def open_dataset(
     source = _found(dataset, split, warn)
     if source is not None:
         return source
+    if not dataset.downloads:
+        raise unavailable(name, split, "was not found on this machine")
     if offline or not download:
         why = "--offline forbids to fetch it" if offline else "it was not to be fetched"
         raise unavailable(name, split, f"was not found on this machine, and {why}")
@@ -140,10 +179,11 @@ def places(*layouts: str) -> Iterator[Path]:
 def unavailable(name: str, split: str, problem: str) -> Unavailable:
     """The error for a dataset that cannot be had, with the ways to get it."""
     looked = ", ".join(str(folder) for folder in data_folders())
+    dataset = DATASETS.get(name)
     ways = [
-        f"with a network: ganbench data get {name}",
+        *([f"with a network: ganbench data get {name}"] if dataset.downloads else []),
         "put its files into a folder and name that folder in the environment variable GANBENCH_DATA",
-        *DATASETS.get(name).ways,
+        *dataset.ways,
     ]
     listed = "".join(f"\n  - {way}" for way in ways)
     return Unavailable(f"The dataset {name}:{split} {problem.rstrip('.')}.\nLooked in: {looked}.\nTo get it:{listed}")

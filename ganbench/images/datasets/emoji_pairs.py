@@ -1,0 +1,13 @@
+"""Line drawings of emoji and the same emoji in colour, 32 x 32: 1,145 pairs, drawn by the fonts of this machine."""
+
+from typing import ClassVar
+
+from ganbench.images.datasets._emoji import LineEmoji
+
+
+class EmojiPairs(LineEmoji):
+    """Some 942 pairs for training and 203 for testing, by code point."""
+
+    title: ClassVar[str] = "Symbola and Noto Color Emoji"
+
+    name: ClassVar[str] = "emoji-pairs"
