@@ -65,6 +65,28 @@ class Spent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConditionInfo:
+    """What a run learnt to make its data from.
+
+    Attributes:
+        kind: `pairs` and `unpaired` are source images, `captions` are text.
+        fingerprint: sha256 over the source images in their order, or over the captions.
+        n, shape: how many, and what one of them is: an image, or the vector of a caption.
+        text: what made the vectors, by name; None of images.
+        held_out: how many samples are made from, none of which was learnt from.
+        held_out_fingerprint: sha256 over these.
+    """
+
+    kind: Literal["pairs", "unpaired", "captions"]
+    fingerprint: str
+    n: int
+    shape: list[int]
+    text: str | None = None
+    held_out: int
+    held_out_fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataInfo:
     """What a run learnt from.
 
@@ -75,6 +97,7 @@ class DataInfo:
         padded_to: what networks see.
         classes: the share of each class among the data whose class the run knew; none where it knew none.
         labels_sha256: over the class of each datum.
+        condition: what they are made from; None where the run did not learn that.
     """
 
     name: str
@@ -85,6 +108,7 @@ class DataInfo:
     padded_to: list[int]
     classes: list[float] = field(default_factory=list)
     labels_sha256: str | None = None
+    condition: ConditionInfo | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,10 @@ from typing import Any
 
 from ganbench.bench.budget import Budget, Meter
 from ganbench.bench.cost import Cost, cost_of
-from ganbench.bench.data import Stream, TrainingSet, knowing_few, open_data
+from ganbench.bench.data import Stream, TrainingSet, knowing_few
 from ganbench.bench.ema import Ema
 from ganbench.bench.group import average_gradients, device_of
+from ganbench.bench.opening import open_for
 from ganbench.bench.recipe import Recipe
 from ganbench.bench.seeds import FEW, INIT, NOISE, stream_seed
 from ganbench.bench.spec import RunSpec
@@ -103,12 +104,14 @@ def build(
     budget = Budget.parse(spec.budget)
     known = kind.known(config)
     if data is None:
-        labelled = known != "none"
-        data = open_data(spec.data, backbone.fitted, labelled=labelled, offline=offline, progress=progress, warn=warn)
+        data = open_for(kind, config, spec.data, backbone.fitted, offline=offline, progress=progress, warn=warn)
     if isinstance(known, int) and data.labels is not None:
         data = knowing_few(data, known, seed=stream_seed(spec.seed, FEW))
     shape, batch, classes = data.shape, spec.batch_size, data.classes
-    cost = cost_of(kind, config, shape=shape, backbone=backbone, batch_size=batch, classes=classes, tools=tools)
+    given = None if data.given is None else data.given.shape
+    cost = cost_of(
+        kind, config, shape=shape, backbone=backbone, batch_size=batch, classes=classes, condition=given, tools=tools
+    )
     steps = budget.steps(cost)
     device = device_of(spec.device, ranks)
     data = data.on(device)
@@ -122,6 +125,7 @@ def build(
         init=Draws(stream_seed(spec.seed, INIT), device),
         ranks=ranks,
         classes=classes,
+        condition=given,
     )
     variant = fitted(kind, config, problem, tools)
     for optimiser in variant.optimisers().values():

@@ -1,6 +1,5 @@
 """The real data of a training: read once, kept on the device, drawn in an order that two numbers tell."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,12 +10,15 @@ import torch
 from torch import Tensor
 
 from ganbench.bench.budget import Meter
+from ganbench.bench.conditions import Conditions
 from ganbench.bench.few import balanced
-from ganbench.bench.seeds import FEW_ORDER, ORDER, stream_seed
-from ganbench.errors import BadInput, UsageError
+from ganbench.bench.labels import labels_with_shares
+from ganbench.bench.pixels import as_floats, digest, one_channel, padded, read, window
+from ganbench.bench.seeds import CONDITION_ORDER, FEW_ORDER, ORDER, stream_seed
+from ganbench.errors import UsageError
 from ganbench.images.classes import labels_sha256
 from ganbench.images.datasets._base import DATASETS, open_dataset
-from ganbench.images.source import ImageSource, open_images
+from ganbench.images.source import ImageSource, Pixels, open_images
 from ganbench.mixtures import get_mixture, mixture_names
 from ganbench.nets._base import Shape
 from ganbench.nets._ranks import ALONE, Ranks
@@ -25,8 +27,6 @@ from ganbench.records import DataInfo
 from ganbench.variants._classes import Classes
 
 POINTS = 100_000  # fixed training points of a mixture, as PacGAN has them
-_LARGEST = 16 << 30  # bytes of images that are taken into memory
-_TOLD = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +38,16 @@ class TrainingSet:
         values: uint8 (n, c, h, w), padded with black, or float32 points (n, d).
         labels: the class of each, int64 (n,); None where nobody learns from classes.
         few: those of the data whose class is known, where it is known of some alone: then `labels` is None.
+        given: what they are made from, where that is learnt.
+        held_out: data that are not learnt from, with what samples are made from.
     """
 
     info: DataInfo
     values: Tensor
     labels: Tensor | None = None
     few: "TrainingSet | None" = None
+    given: Conditions | None = None
+    held_out: "TrainingSet | None" = None
 
     @property
     def classes(self) -> Classes | None:
@@ -53,8 +57,9 @@ class TrainingSet:
     def on(self, device: torch.device) -> "TrainingSet":
         """The same data on a device."""
         labels = None if self.labels is None else self.labels.to(device)
-        few = None if self.few is None else self.few.on(device)
-        return TrainingSet(self.info, self.values.to(device), labels, few)
+        few, held_out = (None if other is None else other.on(device) for other in (self.few, self.held_out))
+        given = None if self.given is None else self.given.on(device)
+        return TrainingSet(self.info, self.values.to(device), labels, few, given, held_out)
 
     @property
     def shape(self) -> Shape:
@@ -63,8 +68,7 @@ class TrainingSet:
 
     def batch(self, indices: Tensor) -> Tensor:
         """Data at `indices`, float32; images in [-1, 1]."""
-        chosen = self.values[indices]
-        return chosen if chosen.is_floating_point() else chosen.float().div_(127.5).sub_(1)
+        return as_floats(self.values[indices])
 
     def judged(self, values: Tensor) -> Tensor:
         """What a network made, as it is judged: images uint8 (n, c, h, w), cut to the true size; points as they are.
@@ -73,7 +77,7 @@ class TrainingSet:
         """
         if self.values.is_floating_point():
             return values
-        cut = values[(..., *_window(self.info.shape, self.info.padded_to))]
+        cut = values[(..., *window(self.info.shape, self.info.padded_to))]
         return cut.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
 
 
@@ -93,11 +97,6 @@ def knowing_few(data: TrainingSet, n: int, *, seed: int) -> TrainingSet:
     rows = torch.from_numpy(balanced(data.labels.numpy(), n, k=k, seed=seed, name=data.info.name))
     info = replace(data.info, classes=[1 / k] * k)
     return TrainingSet(info, data.values, few=TrainingSet(info, data.values[rows], data.labels[rows]))
-
-
-def _window(inner: list[int], outer: list[int]) -> tuple[slice, slice]:
-    rows, columns = ((big - small) // 2 for small, big in zip(inner[1:], outer[1:], strict=True))
-    return slice(rows, rows + inner[1]), slice(columns, columns + inner[2])
 
 
 def open_data(
@@ -143,7 +142,7 @@ def _points(name: str, fitted: Callable[[Shape], Shape]) -> TrainingSet:
     points = mixture.sample(POINTS, np.random.default_rng(0)).astype(np.float32)
     shape = fitted((mixture.d,))
     info = DataInfo(
-        name=name, split=None, fingerprint=_digest(points), n=POINTS, shape=[mixture.d], padded_to=list(shape)
+        name=name, split=None, fingerprint=digest(points), n=POINTS, shape=[mixture.d], padded_to=list(shape)
     )
     return TrainingSet(info, torch.from_numpy(points))
 
@@ -151,77 +150,31 @@ def _points(name: str, fitted: Callable[[Shape], Shape]) -> TrainingSet:
 def _images(
     source: ImageSource, name: str, split: str | None, fitted: Callable[[Shape], Shape], progress: Progress
 ) -> TrainingSet:
-    pixels, gray = _read(source, progress)
-    if gray:
-        pixels = np.ascontiguousarray(pixels[:, :1])
+    pixels, gray = read(source, progress)
+    return images_of(one_channel(pixels) if gray else pixels, name, split, fitted)
+
+
+def images_of(pixels: Pixels, name: str, split: str | None, fitted: Callable[[Shape], Shape]) -> TrainingSet:
+    """Images uint8 (n, c, h, w) as data, padded to what the backbone is built for."""
     true: Shape = pixels.shape[1:]
     shape = fitted(true)
     info = DataInfo(
         name=name,
         split=split,
-        fingerprint=_digest(pixels),
+        fingerprint=digest(pixels),
         n=len(pixels),
         shape=list(true),
         padded_to=list(shape),
     )
-    if shape != true:
-        padded = np.zeros((len(pixels), *shape), dtype=np.uint8)
-        padded[(..., *_window(info.shape, info.padded_to))] = pixels
-        pixels = padded
-    return TrainingSet(info, torch.from_numpy(pixels))
+    return TrainingSet(info, torch.from_numpy(padded(pixels, shape)))
 
 
 def _with_labels(data: TrainingSet, source: ImageSource, labelled: bool) -> TrainingSet:
     if not labelled:
         return data
-    labels = source.labels
-    if labels is None:
-        raise BadInput(
-            f"{source.name} does not say the classes of its images. Put a labels.csv (name,label) beside them, or "
-            "`labels` into the .npz."
-        )
-    counts = np.bincount(labels)
-    if len(counts) < 2 or not counts.all():
-        raise BadInput(
-            f"The labels of {source.name} name {int((counts > 0).sum())} of the classes 0 to {len(counts) - 1}; wanted "
-            "each of two or more at least once. Number the classes without gaps."
-        )
-    shares = [float(share) for share in counts / len(labels)]
+    labels, shares = labels_with_shares(source)
     info = replace(data.info, classes=shares, labels_sha256=labels_sha256(labels))
     return TrainingSet(info, data.values, torch.from_numpy(labels))
-
-
-def _read(source: ImageSource, progress: Progress) -> tuple[np.ndarray, bool]:
-    """All images, uint8 (n, 3, h, w), and whether all are gray."""
-    n, gray = len(source), True
-    out: np.ndarray | None = None
-    for done, image in enumerate(source.images()):
-        if out is None:
-            if n * image.pixels.nbytes > _LARGEST:
-                raise BadInput(
-                    f"{source.name} has {n} images of {image.pixels.shape[2]} x {image.pixels.shape[1]} pixels, "
-                    f"{n * image.pixels.nbytes / 1e9:.0f} GB; at most {_LARGEST >> 30} GiB are kept in memory. Give "
-                    "fewer or smaller ones."
-                )
-            out = np.empty((n, *image.pixels.shape), dtype=np.uint8)
-        if image.pixels.shape != out.shape[1:]:
-            raise BadInput(
-                f"{source.name} holds images of several sizes: {out.shape[3]} x {out.shape[2]} and, {image.name}, "
-                f"{image.pixels.shape[2]} x {image.pixels.shape[1]}. A network makes one size: scale them first."
-            )
-        out[done] = image.pixels
-        gray = gray and bool((image.pixels[0] == image.pixels[1]).all() and (image.pixels[0] == image.pixels[2]).all())
-        if done % _TOLD == 0:
-            progress("reading", done, n)
-    assert out is not None, "no source is empty"
-    progress("reading", n, n)
-    return out, gray
-
-
-def _digest(values: np.ndarray) -> str:
-    total = hashlib.sha256(f"ganbench.training/1 {values.dtype} {values.shape}\n".encode())
-    total.update(np.ascontiguousarray(values).data)
-    return total.hexdigest()
 
 
 class Stream:
@@ -253,6 +206,12 @@ class Stream:
         self._few: Stream | None = None
         if data.few is not None:
             self._few = Stream(data.few, meter, seed=seed, device=device, ranks=ranks, key=FEW_ORDER)
+        self._given: Stream | None = None
+        if data.given is not None:
+            # A caption that goes with a datum as one of another is no datum more; a source image is.
+            charged = meter if data.given.rows is None else Meter(None)
+            conditions = TrainingSet(data.info, data.given.values)
+            self._given = Stream(conditions, charged, seed=seed, device=device, ranks=ranks, key=CONDITION_ORDER)
         self._order = torch.empty(0, dtype=torch.int64)
         self.epoch, self.offset = -1, 0  # no epoch has begun
 
@@ -270,6 +229,33 @@ class Stream:
         """The next n of the few data whose class is known, which go round on their own, and their classes."""
         assert self._few is not None, "what learns from few classes says how many by `known`"
         return self._few.draw_labelled(n)
+
+    def draw_pairs(self, n: int) -> tuple[Tensor, Tensor]:
+        """The next n data, and before them their source images, float32 (n, *condition)."""
+        given, indices = self._conditions, self._next(n)
+        return given.of(indices), self._data.batch(indices)
+
+    def draw_sources(self, n: int) -> Tensor:
+        """The next n source images, which go round on their own. BudgetSpent."""
+        assert self._given is not None, "what translates images is given data with sources"
+        return self._given.draw(n)
+
+    def draw_captioned(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The next n data, their captions' vectors (n, d), and the vectors of other captions, no one its datum's own.
+
+        The others are all captions in turn; where it is a datum's own turn, it gets the one behind it.
+        """
+        given, indices = self._conditions, self._next(n)
+        assert self._given is not None
+        assert given.rows is not None
+        own, others = given.rows[indices], self._given._next(n)
+        others = torch.where(others == own, (others + 1) % len(given.values), others)
+        return self._data.batch(indices), given.batch(own), given.batch(others)
+
+    @property
+    def _conditions(self) -> Conditions:
+        assert self._data.given is not None, "what learns from pairs or captions is given data with them"
+        return self._data.given
 
     def _next(self, n: int) -> Tensor:
         mine = self._ranks.rows(n)
@@ -296,11 +282,16 @@ class Stream:
 
     def state(self) -> dict[str, Any]:
         """Where it stands."""
-        place: dict[str, Any] = {"epoch": self.epoch, "offset": self.offset}
-        return place if self._few is None else {**place, "few": self._few.state()}
+        beside = {name: stream.state() for name, stream in self._beside().items()}
+        return {"epoch": self.epoch, "offset": self.offset, **beside}
+
+    def _beside(self) -> "dict[str, Stream]":
+        """What goes round on its own."""
+        streams = {"few": self._few, "given": self._given}
+        return {name: stream for name, stream in streams.items() if stream is not None}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Goes back to where `state` was taken."""
         self.seek(int(state["epoch"]), int(state["offset"]))
-        if self._few is not None:
-            self._few.restore(state["few"])
+        for name, stream in self._beside().items():
+            stream.restore(state[name])

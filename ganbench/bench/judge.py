@@ -59,8 +59,7 @@ def sample(built: Built, n: int, *, seed: int | None = None, start: int = 0, pro
         for at in range(0, n, _BATCH):
             stop = min(at + _BATCH, n)
             z = judged_codes(chosen, start + at, start + stop, variant.z_dim).to(device)
-            y = labels_of(built, stop - at, seed=chosen, start=start + at)
-            new = made(variant, z, None if y is None else y.to(device))
+            new = made(variant, z, conditions_of(built, stop - at, seed=chosen, start=start + at))
             if not bool(torch.isfinite(new).all()):
                 raise NotFinite("the generator makes NaN or infinite values")
             parts.append(built.data.judged(new).cpu())
@@ -73,6 +72,19 @@ def labels_of(built: Built, n: int, *, seed: int | None = None, start: int = 0) 
     if not isinstance(built.variant, LabelledVariant):
         return None
     return judged_labels(built.spec.seed if seed is None else seed, start, start + n, built.variant.classes)
+
+
+def conditions_of(built: Built, n: int, *, seed: int, start: int = 0) -> Tensor | None:
+    """What samples start..start+n-1 are made from beside codes, on the device.
+
+    Classes where the variant learns from them; else source images or captions that are held out, where sample i has
+    number i modulo how many there are; None where samples are made from codes alone.
+    """
+    device, held_out = built.variant.problem.device, built.data.held_out
+    if held_out is None or held_out.given is None:
+        labels = labels_of(built, n, seed=seed, start=start)
+        return None if labels is None else labels.to(device)
+    return held_out.given.of((torch.arange(start, start + n) % len(held_out.given)).to(device))
 
 
 class NotFinite(Exception):

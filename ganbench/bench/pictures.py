@@ -1,11 +1,13 @@
 """Pictures of samples: grids of images, points in the plane, and how they changed over a training."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ganbench.files import write_bytes
@@ -13,6 +15,9 @@ from ganbench.files import write_bytes
 U8 = NDArray[np.uint8]
 _ROWS = 8
 _LEAST = 56  # pixels: smaller images are enlarged without smoothing
+_GAP = 8  # pixels between groups of rows
+_CAPTIONED = 4  # in a row
+_LETTERS = 11  # pixels
 _PLANE = 384  # pixels of a picture of points
 
 
@@ -29,6 +34,45 @@ def grid(samples: Tensor) -> U8:
         y, x = 2 + (i // _ROWS) * (h + 2), 2 + (i % _ROWS) * (w + 2)
         out[y : y + h, x : x + w] = image if c == 3 else image.repeat(3, axis=2)
     return out
+
+
+def rows_of_three(sources: Tensor, samples: Tensor, truth: Tensor | None) -> U8:
+    """What was translated, below it what came out, below that the truth where it is known, eight side by side.
+
+    Args:
+        sources, samples, truth: uint8 (n, c, h, w), of 1 or 3 channels each.
+    """
+    n = len(samples)
+    parts = [_coloured(part) for part in (sources, samples, truth) if part is not None]
+    rows = []
+    for at in range(0, n, _ROWS):
+        rows += [grid(part[at : at + _ROWS]) for part in parts]
+        rows.append(np.full((_GAP, rows[0].shape[1], 3), 255, dtype=np.uint8))
+    widest = rows[0].shape[1]  # the last rows may be shorter
+    full = [np.pad(row, ((0, 0), (0, widest - row.shape[1]), (0, 0)), constant_values=255) for row in rows[:-1]]
+    return np.concatenate(full)
+
+
+def captioned(samples: Tensor, truth: Tensor, captions: Sequence[str]) -> U8:
+    """Each sample beside the image that had its caption, and the caption below, four side by side.
+
+    Args:
+        samples, truth: uint8 (n, c, h, w).
+        captions: one for each.
+    """
+    font, cells = ImageFont.load_default(_LETTERS), []
+    for made, wanted, caption in zip(_coloured(samples), _coloured(truth), captions, strict=True):
+        both = grid(torch.stack([made, wanted]))
+        below = Image.new("RGB", (both.shape[1], _LETTERS + 6), "white")
+        ImageDraw.Draw(below).text((2, 1), caption, fill="black", font=font)
+        cells.append(np.concatenate([both, np.asarray(below)]))
+    cells += [np.full_like(cells[0], 255)] * (-len(cells) % _CAPTIONED)
+    rows = [np.concatenate(cells[at : at + _CAPTIONED], axis=1) for at in range(0, len(cells), _CAPTIONED)]
+    return np.concatenate(rows)
+
+
+def _coloured(images: Tensor) -> Tensor:
+    return images if images.shape[1] == 3 else images.expand(-1, 3, -1, -1)
 
 
 def plane(samples: Tensor, reals: Tensor) -> U8:

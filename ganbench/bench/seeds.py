@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganbench.variants._classes import Classes
 
-INIT, NOISE, ORDER, JUDGED, REAL, JUDGED_CLASS, LIKELIHOOD, FEW, FEW_ORDER = range(9)
+INIT, NOISE, ORDER, JUDGED, REAL, JUDGED_CLASS, LIKELIHOOD, FEW, FEW_ORDER, CONDITION_ORDER = range(10)
 
 
 def stream_seed(seed: int, *key: int) -> int:

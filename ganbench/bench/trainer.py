@@ -19,9 +19,10 @@ from ganbench.bench.folder import RunFolder
 from ganbench.bench.group import of_all
 from ganbench.bench.judge import Judge, NotFinite, collapsed, labels_of, sample
 from ganbench.bench.lead import Lead
-from ganbench.bench.pictures import grid, plane, save_gif, save_png
+from ganbench.bench.pictures import save_gif, save_png
 from ganbench.bench.recording import record_of
 from ganbench.bench.scores import Scores
+from ganbench.bench.shown import picture
 from ganbench.bench.watch import Stopped, Watch
 from ganbench.files import write_bytes, write_text
 from ganbench.records import RunRecord, Status
@@ -29,7 +30,6 @@ from ganbench.serialize import to_json
 
 _LINES = 200  # of losses over a training
 _PICTURES = 16  # over a training
-_SHOWN = 2500  # points in a picture
 
 
 @dataclass
@@ -184,11 +184,7 @@ class Training:
     def _picture(self) -> None:
         built = self.built
         with built.ema.applied():
-            if built.data.values.is_floating_point():
-                count = min(len(built.data.values), 10_000)
-                pixels = plane(sample(built, _SHOWN), built.data.values[:count].cpu())
-            else:
-                pixels = grid(sample(built, 64))
+            pixels = picture(built)
         save_png(self.folder.samples / f"step-{self.state.step:09d}.png", pixels)
         self.watch.sinks.picture(pixels, self.state.step)
 

@@ -21,7 +21,8 @@ from ganbench.cli.console import emit_json, progress_bar, warn
 def sample(run: Path, n: int, out: Path, **given: Any) -> None:
     """Write samples of RUN, the folder that `ganbench train` made.
 
-    Sample i depends on the seed and i alone: fewer are the first of more.
+    Sample i depends on the seed and i alone: fewer are the first of more. What translates images or makes them from
+    captions is given the held-out ones of its data in turn, so these must be at hand.
     """
     from ganbench.bench.judge import image_source, labels_of
     from ganbench.bench.judge import sample as samples_of
@@ -31,7 +32,7 @@ def sample(run: Path, n: int, out: Path, **given: Any) -> None:
 
     with progress_bar(quiet=given["quiet"]) as progress:
         told = unheard if given["quiet"] else warn
-        built = open_trained(run, raw=given["raw"], warn=told)
+        built = open_trained(run, raw=given["raw"], progress=progress, warn=told)
         samples = samples_of(built, n, seed=given["seed"], progress=progress)
         if samples.is_floating_point():
             _write_points(samples.numpy(), out)

@@ -38,6 +38,18 @@ class RealStream(Protocol):
         """The next n of the few data whose class is known, in an order of their own, and their classes."""
         ...
 
+    def draw_pairs(self, n: int) -> tuple[Tensor, Tensor]:
+        """The next n data and before them what each is to be made from: source images float32 (n, *condition)."""
+        ...
+
+    def draw_sources(self, n: int) -> Tensor:
+        """The next n source images, in an order of their own."""
+        ...
+
+    def draw_captioned(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The next n data, the vectors of their captions, float32 (n, d), and vectors of captions that are others."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
@@ -50,6 +62,8 @@ class Problem:
             several ranks share the batch, it is the part of this one.
         steps: generator updates that the budget allows; None where only a clock ends it.
         classes: of the data; None where the variant does not ask for them.
+        condition: shape of what a datum is made from, of a source image (c, h, w) or the vector of a caption (d,); None
+            where the variant does not ask for it.
         device: where everything lies; "meta" where only the cost is wanted.
         draws: the noise of the training.
         init: gives the first weights.
@@ -65,6 +79,7 @@ class Problem:
     init: Draws
     ranks: Ranks = ALONE
     classes: Classes | None = None
+    condition: Shape | None = None
 
     @property
     def class_count(self) -> int:
@@ -204,8 +219,16 @@ class LikelihoodVariant(Variant):
         """
 
 
-class LabelledVariant(Variant):
-    """A variant that learns from the classes of the data and makes samples of a class."""
+class ConditionalVariant(Variant):
+    """A variant whose samples are made from something beside codes: y, a row for each."""
+
+    @abstractmethod
+    def generate_as(self, z: Tensor, y: Tensor) -> Tensor:
+        """Data (n, *shape) for codes z (n, z_dim) and y; called as `generate` is."""
+
+
+class LabelledVariant(ConditionalVariant):
+    """A variant that learns from the classes of the data and makes samples of a class: y, int64 (n,)."""
 
     @classmethod
     def known(cls, _config: Any) -> Known:
@@ -226,14 +249,52 @@ class LabelledVariant(Variant):
         """n classes as often as the reals have them, int64 (n,)."""
         return self.classes.of(self.problem.draws.uniform(n))
 
+
+class TranslatingVariant(ConditionalVariant):
+    """A variant that makes images out of images: y are source images, float32 (n, *condition) in [-1, 1]."""
+
+    images_only = True
+
+    @property
+    def source_shape(self) -> Shape:
+        """Of a source image, (c, h, w); its sides are those of the data."""
+        assert self.problem.condition is not None, "what translates images is built with their shape"
+        return self.problem.condition
+
+
+class PairedVariant(TranslatingVariant):
+    """One that learns from pairs, by `draw_pairs`."""
+
+
+class UnpairedVariant(TranslatingVariant):
+    """One that learns from images of two domains without pairs, by `draw_sources` and `draw`."""
+
     @abstractmethod
-    def generate_as(self, z: Tensor, y: Tensor) -> Tensor:
-        """Data (n, *shape) for codes z (n, z_dim) and classes y, int64 (n,); called as `generate` is."""
+    def back(self, x: Tensor) -> Tensor:
+        """Source images for data (n, *shape); called as `generate` is."""
+
+
+class CaptionedVariant(ConditionalVariant):
+    """A variant that learns from captions, by `draw_captioned`: y are their vectors, float32 (n, d)."""
+
+    images_only = True
+
+    @classmethod
+    def text(cls, config: Any) -> str:
+        """What makes vectors of captions, by name, as the settings say."""
+        found: str = config.text
+        return found
+
+    @property
+    def text_dim(self) -> int:
+        """Numbers in the vector of a caption, d."""
+        assert self.problem.condition is not None, "what learns from captions is built with the width of their vectors"
+        return self.problem.condition[0]
 
 
 def made(variant: Variant, z: Tensor, y: Tensor | None) -> Tensor:
-    """What a variant makes of codes, and of classes where it learns from them."""
-    if isinstance(variant, LabelledVariant):
+    """What a variant makes of codes, and of what else it makes samples from."""
+    if isinstance(variant, ConditionalVariant):
         assert y is not None
         return variant.generate_as(z, y)
     return variant.generate(z)

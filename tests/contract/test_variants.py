@@ -13,17 +13,37 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from variant_cases import BATCH, CLASSES, COLOUR, GRAY, POINTS, SMALL, Reals, generated, trained, variant
+from variant_cases import (
+    BATCH,
+    CLASSES,
+    COLOUR,
+    GRAY,
+    POINTS,
+    SMALL,
+    Reals,
+    condition_of,
+    generated,
+    trained,
+    variant,
+)
 
 from ganbench.bench.cost import Cost, cost_of
 from ganbench.errors import UsageError
 from ganbench.nets._base import Shape
 from ganbench.nets._registry import BACKBONES
 from ganbench.techniques._fitting import Tool
-from ganbench.variants._base import LabelledVariant, LikelihoodVariant, Variant
+from ganbench.variants._base import (
+    CaptionedVariant,
+    LabelledVariant,
+    LikelihoodVariant,
+    PairedVariant,
+    UnpairedVariant,
+    Variant,
+)
 from ganbench.variants._registry import VARIANTS
 
 Case = tuple[str, Shape]
+KINDS = (Variant, LabelledVariant, LikelihoodVariant, PairedVariant, UnpairedVariant, CaptionedVariant)
 NAMES = VARIANTS.names()
 ALLOWED = ("ganbench.nets", "ganbench.variants._base", "ganbench.variants._draws", "ganbench.errors")
 
@@ -54,6 +74,7 @@ def counted(name: str, case: Case) -> Cost:
 
 def counted_as(kind: type[Variant], case: Case, tools: Sequence[Tool]) -> Cost:
     backbone, shape = case
+    condition = condition_of(kind, shape)
     return cost_of(
         kind,
         kind.Config(),
@@ -61,6 +82,7 @@ def counted_as(kind: type[Variant], case: Case, tools: Sequence[Tool]) -> Cost:
         backbone=BACKBONES.get(backbone),
         batch_size=BATCH,
         classes=CLASSES,
+        condition=condition,
         tools=tools,
     )
 
@@ -221,4 +243,4 @@ def test_it_knows_nothing_of_what_judges_it(name: str) -> None:
     found = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     found += [each.name for node in ast.walk(tree) if isinstance(node, ast.Import) for each in node.names]
     assert [m for m in found if m.startswith("ganbench") and not m.startswith(ALLOWED)] == []
-    assert VARIANTS.get(name).__bases__ in ((Variant,), (LabelledVariant,), (LikelihoodVariant,))
+    assert VARIANTS.get(name).__bases__ in [(kind,) for kind in KINDS]

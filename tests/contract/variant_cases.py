@@ -9,7 +9,7 @@ from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._registry import BACKBONES
 from ganbench.techniques._fitting import Tool, fitted
 from ganbench.techniques._registry import TECHNIQUES
-from ganbench.variants._base import Problem, Variant
+from ganbench.variants._base import CaptionedVariant, Problem, TranslatingVariant, Variant
 from ganbench.variants._base import made as samples_of
 from ganbench.variants._classes import Classes
 from ganbench.variants._draws import Draws
@@ -22,6 +22,7 @@ COLOUR: tuple[str, Shape] = ("info28-nano", (3, 8, 8))
 BATCH = 6
 CLASSES = Classes((0.4, 0.4, 0.2))
 FEW = 9
+TEXTS = 7  # captions of the data, and numbers in the vector of one
 
 
 class Reals:
@@ -30,6 +31,8 @@ class Reals:
     def __init__(self, shape: Shape, position: int = 0) -> None:
         self.pool = torch.rand(97, *shape, generator=torch.Generator().manual_seed(5)) * 2 - 1
         self.classes = torch.arange(97) % CLASSES.count
+        self.sources = torch.rand(97, *shape, generator=torch.Generator().manual_seed(6)) * 2 - 1
+        self.texts = torch.randn(TEXTS, TEXTS, generator=torch.Generator().manual_seed(7))
         self.position = position
 
     def draw(self, n: int) -> Tensor:
@@ -45,8 +48,30 @@ class Reals:
         self.position += n
         return self.pool[rows], self.classes[rows]
 
+    def draw_pairs(self, n: int) -> tuple[Tensor, Tensor]:
+        rows = (torch.arange(n) + self.position) % len(self.pool)
+        return self.sources[rows], self.draw(n)
 
-def problem(case: tuple[str, Shape], *, seed: int = 0, batch_size: int = BATCH) -> Problem:
+    def draw_sources(self, n: int) -> Tensor:
+        rows = (3 * torch.arange(n) + self.position) % len(self.pool)
+        self.position += n
+        return self.sources[rows]
+
+    def draw_captioned(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        rows = (torch.arange(n) + self.position) % len(self.pool)
+        return self.draw(n), self.texts[rows % TEXTS], self.texts[(rows + 1) % TEXTS]
+
+
+def condition_of(kind: type[Variant], shape: Shape) -> Shape | None:
+    """Shape of what its data are made from: source images are like the data."""
+    if issubclass(kind, CaptionedVariant):
+        return (TEXTS,)
+    return shape if issubclass(kind, TranslatingVariant) else None
+
+
+def problem(
+    case: tuple[str, Shape], *, seed: int = 0, batch_size: int = BATCH, condition: Shape | None = None
+) -> Problem:
     name, shape = case
     return Problem(
         shape=shape,
@@ -57,12 +82,13 @@ def problem(case: tuple[str, Shape], *, seed: int = 0, batch_size: int = BATCH) 
         draws=Draws(seed + 1, "cpu"),
         init=Draws(seed + 2, "cpu"),
         classes=CLASSES,
+        condition=condition,
     )
 
 
 def variant(name: str, case: tuple[str, Shape], *, seed: int = 0, **settings: Any) -> Variant:
     kind = VARIANTS.get(name)
-    return kind(kind.Config(**settings), problem(case, seed=seed))
+    return kind(kind.Config(**settings), problem(case, seed=seed, condition=condition_of(kind, case[1])))
 
 
 def with_techniques(
@@ -78,8 +104,13 @@ def tools(*techniques: str) -> list[Tool]:
 
 
 def generated(made: Variant, z: Tensor) -> Tensor:
-    """What it makes of codes, of classes one after the other where it asks for them."""
-    return samples_of(made, z, torch.arange(len(z)) % CLASSES.count)
+    """What it makes of codes, of classes, source images or captions one after the other where it asks for them."""
+    reals, rows = Reals(made.problem.shape), torch.arange(len(z))
+    if isinstance(made, TranslatingVariant):
+        return samples_of(made, z, reals.sources[rows])
+    if isinstance(made, CaptionedVariant):
+        return samples_of(made, z, reals.texts[rows % TEXTS])
+    return samples_of(made, z, rows % CLASSES.count)
 
 
 def trained(made: Variant, steps: int, reals: Reals | None = None) -> Variant:

@@ -1,0 +1,1 @@
+"""What makes vectors of captions, one file for each."""

