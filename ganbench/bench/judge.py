@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from ganbench.evaluation.run import evaluate
 from ganbench.images.indexed import IndexedSource
 from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.results import Result
-from ganbench.variants._base import LabelledVariant, Variant, made
+from ganbench.variants._base import LabelledVariant, TranslatingVariant, Variant, made
 
 FRESH = 1 << 40  # the first code of samples that nothing was chosen by
 _BATCH = 500
@@ -101,6 +101,16 @@ def collapsed(built: Built, samples: Tensor) -> str | None:
     if mine >= _COLLAPSED * theirs:
         return None
     return f"collapsed: the samples' standard deviation is {mine:.3g}, that of the data {theirs:.3g}"
+
+
+def judging_of_run(built: Built) -> Judging | None:
+    """How a run's samples are scored: as its spec says, but no more translations than there are images to translate."""
+    how, held_out = built.spec.judging, built.data.held_out
+    if how is None or held_out is None or not isinstance(built.variant, TranslatingVariant):
+        return how
+    assert held_out.given is not None
+    most = len(held_out.given)
+    return replace(how, points_n=min(how.points_n, most), raw_n=min(how.raw_n, most), final_n=min(how.final_n, most))
 
 
 @dataclass(frozen=True)

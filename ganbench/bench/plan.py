@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ganbench.bench.recipe import Recipe
@@ -9,10 +10,14 @@ from ganbench.bench.spec import Judging, RunSpec
 from ganbench.errors import UsageError
 from ganbench.evaluation.options import DEFAULT_METRICS
 from ganbench.features.reference_names import SHIPPED_UNDER
+from ganbench.images.pairs import TARGETS, is_pairs
 from ganbench.mixtures import mixture_names
+from ganbench.variants._base import CaptionedVariant, TranslatingVariant, Variant
+from ganbench.variants._registry import VARIANTS
 
 _POINTS = ("mlp2d", 100)
 _IMAGES = ("info28", 64)
+_TARGETS = {"edges2fashion": "fashion-mnist"}  # whose statistics travel with the package
 
 
 def defaults_of(data: str) -> tuple[str, int]:
@@ -39,10 +44,16 @@ def read_settings(pairs: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def judging_of(data: str, n: int) -> Judging | None:
-    """How the samples of `ganbench train` are scored at its end; None where that would take a pass over all reals."""
+def judging_of(data: str, n: int, kind: type[Variant] = Variant) -> Judging | None:
+    """How the samples of `ganbench train` are scored at its end; None where that would take a pass over all reals.
+
+    What translates images or makes them from captions is scored all the same: its sets are small as a rule.
+    """
     if n == 0:
         return None
+    if issubclass(kind, TranslatingVariant | CaptionedVariant) and data not in mixture_names():
+        reference, metrics = _targets(data), list(DEFAULT_METRICS)
+        return Judging(reference=reference, protocol="embedded", metrics=metrics, final_n=n, points_n=n, raw_n=n)
     if data in mixture_names():
         return Judging(reference=data, metrics=["mode_coverage"], ranked_by="modes", final_n=n, points_n=n, raw_n=n)
     protocol = SHIPPED_UNDER.get(data.partition(":")[0])
@@ -51,6 +62,15 @@ def judging_of(data: str, n: int) -> Judging | None:
     return Judging(
         reference=data, protocol=protocol, metrics=list(DEFAULT_METRICS), final_n=n, points_n=n, raw_n=min(n, 2000)
     )
+
+
+def _targets(data: str) -> str:
+    """The reference of images that are like those to be made."""
+    name, _, split = data.partition(":")
+    if name in _TARGETS:
+        return f"{_TARGETS[name]}:{split}" if split else _TARGETS[name]
+    path = Path(data).expanduser()
+    return str(path / TARGETS) if is_pairs(path) else data
 
 
 def plan_run(
@@ -89,7 +109,7 @@ def plan_run(
         batch_size=batch_size or usual_batch,
         budget=budget,
         seed=seed,
-        judging=judging_of(data, judged),
+        judging=judging_of(data, judged, VARIANTS.get(variant)),
         device=device,
         threads=threads,
         ranks=ranks,

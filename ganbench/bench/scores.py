@@ -10,6 +10,7 @@ from ganbench.bench.build import Built
 from ganbench.bench.checkpoint import load_checkpoint, save_checkpoint
 from ganbench.bench.judge import FRESH, Judge, labels_of, sample, values_of
 from ganbench.bench.likelihood import KEY, bits_per_dim
+from ganbench.bench.translation import translation_scores
 from ganbench.metrics._registry import direction_of
 from ganbench.records import CurvePoint
 from ganbench.results import MetricResult, Result
@@ -86,6 +87,9 @@ class Scores:
         self.final = self._judge.scores({_FINAL: samples}, labels=labels_of(self._built, len(samples)))[_FINAL]
         if (bits := self._likelihood()) is not None:
             self.final = replace(self.final, metrics={**self.final.metrics, KEY: bits})
+        with self._built.ema.applied():
+            translated = translation_scores(self._built, samples)
+        self.final = replace(self.final, metrics={**self.final.metrics, **translated})
         number = best_point(self.curve, self._judge.how.ranked_by, of_points=samples.is_floating_point())
         if number is not None:
             weights = load_checkpoint(self._weights_of(number))["weights"]

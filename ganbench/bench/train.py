@@ -7,7 +7,7 @@ import torch
 from ganbench.bench.build import build
 from ganbench.bench.folder import RunFolder
 from ganbench.bench.jobs import Job
-from ganbench.bench.judge import Judge
+from ganbench.bench.judge import Judge, judging_of_run
 from ganbench.bench.lead import Lead
 from ganbench.bench.spec import RunSpec
 from ganbench.bench.split import check_ranks
@@ -56,7 +56,8 @@ def train(
     with threads(spec.threads):
         # What fails here leaves nothing.
         built = build(spec, offline=offline, progress=watch.progress, warn=watch.warn, ranks=lead.ranks)
-        judge = Judge(built, spec.judging, offline=offline, warn=watch.warn) if spec.judging else None
+        how = judging_of_run(built)
+        judge = Judge(built, how, offline=offline, warn=watch.warn) if how else None
         with folder.held():
             folder.claim(spec, resume=resume)
             done = folder.record()  # of another process that was faster

@@ -34,6 +34,15 @@ def ms_ssim(a: Pixels, b: Pixels) -> float:
     return float(found * max(float((luminance * contrast).mean()), 0.0) ** weights[-1])
 
 
+def ssim(a: Pixels, b: Pixels) -> float:
+    """The similarity at the full size alone, of two images of one shape (channels, h, w) in 0..255; at most 1.
+
+    Wang et al. 2004, https://doi.org/10.1109/TIP.2003.819861: the mean over pixels and channels, the border reflected.
+    """
+    luminance, contrast = _maps(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
+    return float((luminance * contrast).mean())
+
+
 def _maps(x: F64, y: F64) -> tuple[F64, F64]:
     """Luminance and contrast at each pixel."""
     from scipy.ndimage import correlate1d

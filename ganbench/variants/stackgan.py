@@ -14,9 +14,9 @@ that a sample is stage I's with every pixel four times. Networks are its own, wh
 
 Departures from the paper: half the side and the side of the data (64 and 256 pixels there), and networks to match; KL
 is a mean over numbers with weight 2, as in its published code (a sum in the text); log sigma is free (a ReLU keeps it
-above 0 in that code); a constant learning rate (halved every 100 epochs there); a bag of words or a sentence's embedding
-(a char-CNN-RNN learnt with images there); t' is never the datum's own caption, where the code takes that of another
-image, whatever it says; the average of weights is judged.
+above 0 in that code); a constant learning rate (halved every 100 epochs there); a bag of words or an embedding of the
+sentence (a char-CNN-RNN learnt with images there); t' is never the datum's own caption, where the code takes that of
+another image, whatever it says; the average of weights is judged.
 """
 
 from collections.abc import Mapping
