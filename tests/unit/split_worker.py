@@ -14,6 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from ganbench.bench.budget import Meter
+from ganbench.bench.conditions import Conditions
 from ganbench.bench.data import Stream, TrainingSet
 from ganbench.bench.group import average_gradients, digests, number_from_first, of_all
 from ganbench.bench.lead import Lead, digest
@@ -22,7 +23,7 @@ from ganbench.nets._joint import joint
 from ganbench.nets._ranks import Ranks
 from ganbench.nets._registry import BACKBONES
 from ganbench.records import DataInfo
-from ganbench.variants._base import Problem, Variant
+from ganbench.variants._base import CaptionedVariant, Problem, TranslatingVariant, UnpairedVariant, Variant
 from ganbench.variants._classes import Classes
 from ganbench.variants._draws import Draws
 from ganbench.variants._registry import VARIANTS
@@ -41,7 +42,13 @@ def cases_of(name: str) -> list[tuple[str, tuple[int, ...]]]:
     return [POINTS, IMAGES] if name in OF_IMAGES else [POINTS]
 
 
-def problem(backbone: str, shape: tuple[int, ...], ranks: Ranks) -> Problem:
+def condition_of(kind: type[Variant], shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    if issubclass(kind, CaptionedVariant):
+        return (5,)
+    return shape if issubclass(kind, TranslatingVariant) else None
+
+
+def problem(backbone: str, shape: tuple[int, ...], ranks: Ranks, condition: tuple[int, ...] | None) -> Problem:
     return Problem(
         shape=shape,
         backbone=BACKBONES.get(backbone),
@@ -52,14 +59,19 @@ def problem(backbone: str, shape: tuple[int, ...], ranks: Ranks) -> Problem:
         init=Draws(2, "cpu"),
         ranks=ranks,
         classes=Classes((0.5, 0.3, 0.2)),
+        condition=condition,
     )
 
 
-def data(shape: tuple[int, ...]) -> TrainingSet:
+def data(shape: tuple[int, ...], condition: tuple[int, ...] | None, *, paired: bool) -> TrainingSet:
     values = torch.rand(40, *shape, generator=torch.Generator().manual_seed(5)) * 2 - 1
     info = DataInfo(name="x", split=None, fingerprint="", n=40, shape=list(shape), padded_to=list(shape))
     labels = torch.arange(40) % 3
-    return TrainingSet(info, values, labels, few=TrainingSet(info, values[:9], labels[:9]))
+    given = None
+    if condition is not None:
+        made_from = torch.rand(20, *condition, generator=torch.Generator().manual_seed(6)) * 2 - 1
+        given = Conditions(made_from, torch.arange(40) % 20 if paired else None)
+    return TrainingSet(info, values, labels, few=TrainingSet(info, values[:9], labels[:9]), given=given)
 
 
 def trained(name: str, case: tuple[str, tuple[int, ...]], ranks: Ranks) -> tuple[Variant, dict[str, Any]]:
@@ -67,17 +79,19 @@ def trained(name: str, case: tuple[str, tuple[int, ...]], ranks: Ranks) -> tuple
     backbone, shape = case
     kind = VARIANTS.get(name)
     settings = {"n_critic": 2} if "n_critic" in kind.Config.__dataclass_fields__ else {}
-    variant = kind(kind.Config(**settings), problem(backbone, shape, ranks))
+    condition = condition_of(kind, shape)
+    variant = kind(kind.Config(**settings), problem(backbone, shape, ranks, condition))
     for optimiser in variant.optimisers().values():
         average_gradients(optimiser, ranks)
     meter = Meter(None)
-    stream = Stream(data(shape), meter, seed=0, device=torch.device("cpu"), ranks=ranks)
+    known = data(shape, condition, paired=not issubclass(kind, UnpairedVariant))
+    stream = Stream(known, meter, seed=0, device=torch.device("cpu"), ranks=ranks)
     losses = [of_all(variant.step(stream), ranks) for _ in range(STEPS)]
     return variant, {
         "digest": digest(variant),
         "weights": {name: value.flatten()[::5].clone() for name, value in variant.state_dict().items()},
         "losses": {f"{name} {i}": value for i, each in enumerate(losses) for name, value in each.items()},
-        "counts": (variant.fakes, meter.reals, stream.epoch, stream.offset),
+        "counts": (variant.fakes, meter.reals, stream.state()),
         "noise": variant.problem.draws.state(),
     }
 

@@ -248,7 +248,7 @@ def test_others_are_told_all_classes_or_none(tmp_path: Path, variant: str, known
 def test_samples_of_such_a_run_need_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = spec(images(tmp_path / "x.npz"))
     train(asked, tmp_path / "run")
-    monkeypatch.setattr("ganbench.bench.build.open_data", pytest.fail)
+    monkeypatch.setattr("ganbench.bench.build.open_for", pytest.fail)
     assert sample_run(tmp_path / "run", 3, seed=0).shape == (3, 1, SIDE, SIDE)
     assert np.load(tmp_path / "run" / "samples" / "final.npz").files == ["arr_0"], "its samples have no classes"
 

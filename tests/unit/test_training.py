@@ -176,7 +176,7 @@ def test_a_budget_of_seconds_ends(tmp_path: Path) -> None:
 
 def test_samples_of_a_run_need_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train(spec(), tmp_path / "run")
-    monkeypatch.setattr("ganbench.bench.build.open_data", pytest.fail)
+    monkeypatch.setattr("ganbench.bench.build.open_for", pytest.fail)
     eight = sample_run(tmp_path / "run", 8, seed=3)
     assert eight.shape == (8, 2)
     assert torch.equal(sample_run(tmp_path / "run", 5, seed=3), eight[:5])
