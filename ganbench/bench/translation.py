@@ -23,6 +23,7 @@ from ganbench.metrics._ssim import scales_of, ssim
 from ganbench.results import Direction, MetricResult
 from ganbench.variants._base import TranslatingVariant, UnpairedVariant
 
+KEYS = ("l1", "psnr", "ssim", "cycle_l1")
 _BATCH = 100
 _ROUNDING = 1 / 12
 Pixels = NDArray[np.uint8]

@@ -7,22 +7,25 @@ from typing import Any
 import click
 
 from ganbench.cli.console import emit_json, progress_bar, warn
+from ganbench.errors import UsageError
 
 
 @click.command("sample")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("-n", "n", type=click.IntRange(min=1), required=True, help="How many.")
+@click.option("-n", "n", type=click.IntRange(min=1), help="How many; needed without --from, where it is one for each.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR|FILE.zip|FILE.npz", help="Where "
               "they go; points go to FILE.npy or FILE.npz.")  # fmt: skip
+@click.option("--from", "given", type=click.Path(path_type=Path), metavar="SOURCE", help="What to make samples from: "
+              "images, or a file with a caption on each line; default: what is held out of RUN's data.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=2020, show_default=True)
 @click.option("--raw", is_flag=True, help="With the last weights instead of their average over training.")
 @click.option("--json", "json_file", metavar="FILE", help="Write what was done as JSON; - is stdout.")
 @click.option("--quiet", is_flag=True, help="No progress, no notes.")
-def sample(run: Path, n: int, out: Path, **given: Any) -> None:
+def sample(run: Path, n: int | None, out: Path, **given: Any) -> None:
     """Write samples of RUN, the folder that `ganbench train` made.
 
     Sample i depends on the seed and i alone: fewer are the first of more. What translates images or makes them from
-    captions is given the held-out ones of its data in turn, so these must be at hand.
+    captions is given those held out of its data in turn, which must be at hand, or those of --from.
     """
     from ganbench.bench.judge import image_source, labels_of
     from ganbench.bench.judge import sample as samples_of
@@ -30,9 +33,13 @@ def sample(run: Path, n: int, out: Path, **given: Any) -> None:
     from ganbench.images.export import export
     from ganbench.progress import unheard
 
+    if n is None and given["given"] is None:
+        raise UsageError("How many samples? Say -n N.")
     with progress_bar(quiet=given["quiet"]) as progress:
         told = unheard if given["quiet"] else warn
-        built = open_trained(run, raw=given["raw"], progress=progress, warn=told)
+        built = open_trained(run, raw=given["raw"], given=given["given"], progress=progress, warn=told)
+        held_out = built.data.held_out
+        n = n or (len(held_out.given) if held_out and held_out.given else 1)
         samples = samples_of(built, n, seed=given["seed"], progress=progress)
         if samples.is_floating_point():
             _write_points(samples.numpy(), out)
@@ -50,7 +57,6 @@ def sample(run: Path, n: int, out: Path, **given: Any) -> None:
 def _write_points(points: Any, out: Path) -> None:
     import numpy as np
 
-    from ganbench.errors import UsageError
     from ganbench.files import write_bytes
 
     buffer = io.BytesIO()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from synthetic_boards import SyntheticTrack, filled, scores, synthetic_track
 
+from ganbench.bench.translation import KEYS as TRANSLATED
 from ganbench.evaluation.options import metric_names
 from ganbench.metrics._registry import METRICS
 from ganbench.track import open_track, track_folders
@@ -141,12 +142,15 @@ def test_the_committed_boards_are_what_their_records_give(run: Run, monkeypatch:
     assert done.code == 0, done.out
 
 
-@pytest.mark.parametrize("name", ["ring8-pacgan", "grid25", "fashion-mnist-pico", "cifar10-small", "cifar10-base"])
+@pytest.mark.parametrize("name", [
+    "ring8-pacgan", "grid25", "fashion-mnist-pico", "cifar10-small", "cifar10-base", "emoji-pix2pix", "emoji-cyclegan",
+    "emoji-text",
+])  # fmt: skip
 def test_the_tracks_name_what_there_is(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(REPOSITORY)
     track = open_track(name).track
     assert name in track_folders()
     keys = {key for metric in metric_names(track.metrics) for key in METRICS.get(metric).keys}
-    assert set(track.columns) <= keys
+    assert set(track.columns) <= keys | set(TRANSLATED)
     for published in track.published:
         assert set(published.values) <= set(track.columns)

@@ -1,6 +1,7 @@
 """Data that are made from something: what streams give, what is held out, and what runs make of it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,8 @@ from ganbench.bench.data import Stream, TrainingSet
 from ganbench.bench.judge import conditions_of, sample
 from ganbench.bench.pictures import captioned, rows_of_three
 from ganbench.bench.plan import judging_of, plan_run
-from ganbench.bench.sampling import sample_run
+from ganbench.bench.sampling import open_trained, sample_run
+from ganbench.bench.seeds import judged_codes
 from ganbench.bench.shown import picture
 from ganbench.bench.spec import RunSpec
 from ganbench.bench.texts._registry import TEXTS
@@ -299,6 +301,54 @@ def test_samples_need_the_data_as_they_were(tmp_path: Path) -> None:
     image(tmp_path / "data" / "A" / "00.png", np.zeros((16, 16), dtype=np.uint8))
     with pytest.raises(BadInput, match="holds other images or captions now"):
         sample_run(tmp_path / "run", 2, seed=0)
+
+
+def test_images_of_ones_own_are_translated_without_the_data(tmp_path: Path) -> None:
+    path = Path(pairs(tmp_path / "data"))
+    train(spec("pix2pix", str(path)), tmp_path / "run")
+    rng = np.random.default_rng(1)
+    for i in range(3):
+        image(tmp_path / "mine" / f"{i}.png", rng.integers(256, size=(16, 16, 3), dtype=np.uint8))
+    wanted = open_trained(tmp_path / "run")
+    shutil.rmtree(path)
+    found = open_trained(tmp_path / "run", given=tmp_path / "mine")
+    assert found.data.held_out is not None
+    assert found.data.held_out.given is not None
+    assert found.data.held_out.given.values.shape == (3, 1, 16, 16), "in gray, as it learnt them"
+    made = sample(found, 4, seed=0)
+    assert made.shape == (4, 3, 16, 16)
+    mine = found.data.held_out.given.batch(torch.arange(3))
+    z = judged_codes(0, 0, 3, wanted.variant.z_dim)
+    with torch.no_grad():
+        by_hand = wanted.data.judged(wanted.variant.eval().generate_as(z, mine))  # type: ignore[operator]
+    assert int((by_hand.int() - made[:3].int()).abs().max()) <= 1
+
+
+def test_captions_of_ones_own_are_drawn_without_the_data(tmp_path: Path) -> None:
+    train(spec("stackgan", described(tmp_path / "data")), tmp_path / "run")
+    shutil.rmtree(tmp_path / "data")
+    (tmp_path / "captions.txt").write_text("a square\n\nnumber 3\n")
+    found = open_trained(tmp_path / "run", given=tmp_path / "captions.txt")
+    assert found.data.held_out is not None
+    assert found.data.held_out.given is not None
+    assert found.data.held_out.given.captions == ("a square", "number 3")
+    torch.testing.assert_close(found.data.held_out.given.values, words(["a square", "number 3"]))
+    assert sample(found, 2).shape == (2, 1, 16, 16)
+    (tmp_path / "captions.txt").write_text("\n")
+    with pytest.raises(BadInput, match="is empty"):
+        open_trained(tmp_path / "run", given=tmp_path / "captions.txt")
+    with pytest.raises(BadInput, match="cannot be read as text"):
+        open_trained(tmp_path / "run", given=tmp_path / "nowhere.txt")
+
+
+def test_what_is_given_must_fit(tmp_path: Path) -> None:
+    train(spec("pix2pix", pairs(tmp_path / "data")), tmp_path / "run")
+    image(tmp_path / "mine" / "0.png", np.zeros((20, 20), dtype=np.uint8))
+    with pytest.raises(BadInput, match=r"holds images of 20 x 20 .*; the run translates images of 16 x 16"):
+        open_trained(tmp_path / "run", given=tmp_path / "mine")
+    train(spec("ns-gan", pairs(tmp_path / "data") + "/B"), tmp_path / "plain")
+    with pytest.raises(UsageError, match="ns-gan makes its samples from codes alone"):
+        open_trained(tmp_path / "plain", given=tmp_path / "mine")
 
 
 def test_conditions_are_of_the_held_out(tmp_path: Path) -> None:

