@@ -57,6 +57,12 @@ def _backbones() -> Iterable[Entry]:
     return BACKBONES
 
 
+def _texts() -> Iterable[Entry]:
+    from ganbench.bench.texts._registry import TEXTS
+
+    return TEXTS
+
+
 def _tracks() -> Iterable[Entry]:
     from ganbench.track import open_track, track_folders
 
@@ -72,6 +78,7 @@ _KINDS: dict[str, Callable[[], Iterable[Entry]]] = {
     "variants": _variants,
     "techniques": _techniques,
     "backbones": _backbones,
+    "texts": _texts,
     "tracks": _tracks,
 }
 

