@@ -18,7 +18,8 @@ from ganbench.evaluation.run import evaluate
 from ganbench.images.indexed import IndexedSource
 from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.results import Result
-from ganbench.variants._base import LabelledVariant, TranslatingVariant, Variant, made
+from ganbench.variants._base import LabelledVariant, Variant, made
+from ganbench.variants._given import TranslatingVariant
 
 FRESH = 1 << 40  # the first code of samples that nothing was chosen by
 _BATCH = 500

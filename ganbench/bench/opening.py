@@ -22,7 +22,8 @@ from ganbench.mixtures import mixture_names
 from ganbench.nets._base import Shape, described
 from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.records import ConditionInfo
-from ganbench.variants._base import CaptionedVariant, PairedVariant, TranslatingVariant, Variant
+from ganbench.variants._base import Variant
+from ganbench.variants._given import CaptionedVariant, PairedVariant, TranslatingVariant
 
 Fit = Callable[[Shape], Shape]
 

@@ -12,8 +12,8 @@ from ganbench.evaluation.options import DEFAULT_METRICS
 from ganbench.features.reference_names import SHIPPED_UNDER
 from ganbench.images.pairs import TARGETS, is_pairs
 from ganbench.mixtures import mixture_names
-from ganbench.variants._base import CaptionedVariant, TranslatingVariant, Variant
-from ganbench.variants._registry import VARIANTS
+from ganbench.variants._base import Variant
+from ganbench.variants._given import CaptionedVariant, TranslatingVariant
 
 _POINTS = ("mlp2d", 100)
 _IMAGES = ("info28", 64)
@@ -109,7 +109,7 @@ def plan_run(
         batch_size=batch_size or usual_batch,
         budget=budget,
         seed=seed,
-        judging=judging_of(data, judged, VARIANTS.get(variant)),
+        judging=judging_of(data, judged, recipe.kind),
         device=device,
         threads=threads,
         ranks=ranks,

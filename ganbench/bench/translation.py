@@ -21,7 +21,7 @@ from ganbench.bench.build import Built
 from ganbench.bench.judge import conditions_of, judging
 from ganbench.metrics._ssim import scales_of, ssim
 from ganbench.results import Direction, MetricResult
-from ganbench.variants._base import TranslatingVariant, UnpairedVariant
+from ganbench.variants._given import TranslatingVariant, UnpairedVariant
 
 KEYS = ("l1", "psnr", "ssim", "cycle_l1")
 _BATCH = 100

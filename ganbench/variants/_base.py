@@ -62,8 +62,7 @@ class Problem:
             several ranks share the batch, it is the part of this one.
         steps: generator updates that the budget allows; None where only a clock ends it.
         classes: of the data; None where the variant does not ask for them.
-        condition: shape of what a datum is made from, of a source image (c, h, w) or the vector of a caption (d,); None
-            where the variant does not ask for it.
+        condition: shape of what a datum is made from: a source image (c, h, w), or the vector of a caption (d,).
         device: where everything lies; "meta" where only the cost is wanted.
         draws: the noise of the training.
         init: gives the first weights.
@@ -224,7 +223,7 @@ class ConditionalVariant(Variant):
 
     @abstractmethod
     def generate_as(self, z: Tensor, y: Tensor) -> Tensor:
-        """Data (n, *shape) for codes z (n, z_dim) and y; called as `generate` is."""
+        """Data (n, *shape) for codes (n, z_dim) and y; called as `generate` is."""
 
 
 class LabelledVariant(ConditionalVariant):
@@ -248,48 +247,6 @@ class LabelledVariant(ConditionalVariant):
     def labels(self, n: int) -> Tensor:
         """n classes as often as the reals have them, int64 (n,)."""
         return self.classes.of(self.problem.draws.uniform(n))
-
-
-class TranslatingVariant(ConditionalVariant):
-    """A variant that makes images out of images: y are source images, float32 (n, *condition) in [-1, 1]."""
-
-    images_only = True
-
-    @property
-    def source_shape(self) -> Shape:
-        """Of a source image, (c, h, w); its sides are those of the data."""
-        assert self.problem.condition is not None, "what translates images is built with their shape"
-        return self.problem.condition
-
-
-class PairedVariant(TranslatingVariant):
-    """One that learns from pairs, by `draw_pairs`."""
-
-
-class UnpairedVariant(TranslatingVariant):
-    """One that learns from images of two domains without pairs, by `draw_sources` and `draw`."""
-
-    @abstractmethod
-    def back(self, x: Tensor) -> Tensor:
-        """Source images for data (n, *shape); called as `generate` is."""
-
-
-class CaptionedVariant(ConditionalVariant):
-    """A variant that learns from captions, by `draw_captioned`: y are their vectors, float32 (n, d)."""
-
-    images_only = True
-
-    @classmethod
-    def text(cls, config: Any) -> str:
-        """What makes vectors of captions, by name, as the settings say."""
-        found: str = config.text
-        return found
-
-    @property
-    def text_dim(self) -> int:
-        """Numbers in the vector of a caption, d."""
-        assert self.problem.condition is not None, "what learns from captions is built with the width of their vectors"
-        return self.problem.condition[0]
 
 
 def made(variant: Variant, z: Tensor, y: Tensor | None) -> Tensor:

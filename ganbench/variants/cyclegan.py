@@ -31,7 +31,8 @@ from ganbench.nets._history import History
 from ganbench.nets._init import normal
 from ganbench.nets._patchgan import PatchGan, usual_layers
 from ganbench.nets._translator import Translator
-from ganbench.variants._base import Problem, RealStream, UnpairedVariant, adam, descend, frozen
+from ganbench.variants._base import Problem, RealStream, adam, descend, frozen
+from ganbench.variants._given import UnpairedVariant
 
 
 def d_loss(*, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

@@ -28,7 +28,8 @@ from torch.nn.functional import softplus
 from ganbench.nets._init import normal
 from ganbench.nets._patchgan import PatchGan, usual_layers
 from ganbench.nets._skips import SkipUNet
-from ganbench.variants._base import PairedVariant, Problem, RealStream, adam, descend, frozen
+from ganbench.variants._base import Problem, RealStream, adam, descend, frozen
+from ganbench.variants._given import PairedVariant
 
 
 def d_loss(*, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

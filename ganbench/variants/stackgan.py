@@ -30,7 +30,8 @@ from torch.nn.functional import avg_pool2d, softplus
 from ganbench.errors import UsageError
 from ganbench.nets._init import normal
 from ganbench.nets._stack import Stack, TextDiscriminator
-from ganbench.variants._base import CaptionedVariant, Problem, RealStream, adam, descend, frozen
+from ganbench.variants._base import Problem, RealStream, adam, descend, frozen
+from ganbench.variants._given import CaptionedVariant
 
 
 def d_loss(*, real_logits: Tensor, fake_logits: Tensor, mismatched_logits: Tensor) -> Tensor:

@@ -32,20 +32,20 @@ from ganbench.errors import UsageError
 from ganbench.nets._base import Shape
 from ganbench.nets._registry import BACKBONES
 from ganbench.techniques._fitting import Tool
-from ganbench.variants._base import (
-    CaptionedVariant,
-    LabelledVariant,
-    LikelihoodVariant,
-    PairedVariant,
-    UnpairedVariant,
-    Variant,
-)
+from ganbench.variants._base import LabelledVariant, LikelihoodVariant, Variant
+from ganbench.variants._given import CaptionedVariant, PairedVariant, UnpairedVariant
 from ganbench.variants._registry import VARIANTS
 
 Case = tuple[str, Shape]
 KINDS = (Variant, LabelledVariant, LikelihoodVariant, PairedVariant, UnpairedVariant, CaptionedVariant)
 NAMES = VARIANTS.names()
-ALLOWED = ("ganbench.nets", "ganbench.variants._base", "ganbench.variants._draws", "ganbench.errors")
+ALLOWED = (
+    "ganbench.nets",
+    "ganbench.variants._base",
+    "ganbench.variants._given",
+    "ganbench.variants._draws",
+    "ganbench.errors",
+)
 
 
 def cases_of(name: str) -> list[Case]:

@@ -9,10 +9,11 @@ from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._registry import BACKBONES
 from ganbench.techniques._fitting import Tool, fitted
 from ganbench.techniques._registry import TECHNIQUES
-from ganbench.variants._base import CaptionedVariant, Problem, TranslatingVariant, Variant
+from ganbench.variants._base import Problem, Variant
 from ganbench.variants._base import made as samples_of
 from ganbench.variants._classes import Classes
 from ganbench.variants._draws import Draws
+from ganbench.variants._given import CaptionedVariant, TranslatingVariant
 from ganbench.variants._registry import VARIANTS
 
 POINTS: tuple[str, Shape] = ("mlp2d", (2,))
@@ -95,7 +96,8 @@ def with_techniques(
     name: str, *techniques: str, case: tuple[str, Shape] = SMALL, seed: int = 0, **settings: Any
 ) -> Variant:
     kind = VARIANTS.get(name)
-    return fitted(kind, kind.Config(**settings), problem(case, seed=seed), tools(*techniques))
+    asked = problem(case, seed=seed, condition=condition_of(kind, case[1]))
+    return fitted(kind, kind.Config(**settings), asked, tools(*techniques))
 
 
 def tools(*techniques: str) -> list[Tool]:

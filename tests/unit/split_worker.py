@@ -23,9 +23,10 @@ from ganbench.nets._joint import joint
 from ganbench.nets._ranks import Ranks
 from ganbench.nets._registry import BACKBONES
 from ganbench.records import DataInfo
-from ganbench.variants._base import CaptionedVariant, Problem, TranslatingVariant, UnpairedVariant, Variant
+from ganbench.variants._base import Problem, Variant
 from ganbench.variants._classes import Classes
 from ganbench.variants._draws import Draws
+from ganbench.variants._given import CaptionedVariant, TranslatingVariant, UnpairedVariant
 from ganbench.variants._registry import VARIANTS
 
 STEPS, BATCH = 2, 6
