@@ -6,13 +6,22 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from ganbench.errors import UsageError
+
 _SLOPE = 0.2
+_LEAST = 3  # pixels that the two layers of stride 1 need
 _WIDEST = 8  # times the width of the first layer
 
 
-def usual_layers(side: int) -> int:
-    """Layers of stride 2 for images of that side: patches of 16 pixels under 64, of 34 from there, of 70 from 128."""
-    return 1 if side < 64 else 2 if side < 128 else 3
+def layers_for(side: int, asked: int = 0) -> int:
+    """Layers of stride 2 for images of that side: those asked for, or where 0 are as many as make patches of 16 pixels
+    under 64, of 34 from there, of 70 from 128. Raises UsageError where nothing would be left of the image.
+    """
+    layers = asked or (1 if side < 64 else 2 if side < 128 else 3)
+    if layers < 1 or side >> layers < _LEAST:
+        most = (side // _LEAST).bit_length() - 1
+        raise UsageError(f"D cannot have {layers} layers of stride 2 on images of {side} pixels. Say 1 to {most}.")
+    return layers
 
 
 def patch_side(layers: int) -> int:

@@ -29,7 +29,7 @@ from ganbench.errors import UsageError
 from ganbench.nets._base import Shape
 from ganbench.nets._history import History
 from ganbench.nets._init import normal
-from ganbench.nets._patchgan import PatchGan, usual_layers
+from ganbench.nets._patchgan import PatchGan, layers_for
 from ganbench.nets._translator import Translator
 from ganbench.variants._base import Problem, RealStream, adam, descend, frozen
 from ganbench.variants._given import UnpairedVariant
@@ -79,7 +79,12 @@ class CycleGan(UnpairedVariant):
                 f"The identity loss compares source images with their translations, and these have {y[0]} and {x[0]} "
                 "channels. Give images with as many, or say --set identity=0."
             )
-        layers, weights = config.layers or usual_layers(x[1]), normal(0.02)
+        if x[1] % 4:
+            raise UsageError(
+                f"cyclegan halves the side of images twice, and these have {x[1]} pixels. Name a backbone that pads "
+                "them to a multiple of 4, such as --backbone info28."
+            )
+        layers, weights = layers_for(x[1], config.layers), normal(0.02)
 
         def translator(cin: int, cout: int) -> Translator:
             return problem.built(lambda: Translator(cin, cout, width=config.width, blocks=config.blocks), weights)

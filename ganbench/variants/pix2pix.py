@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from ganbench.nets._init import normal
-from ganbench.nets._patchgan import PatchGan, usual_layers
+from ganbench.nets._patchgan import PatchGan, layers_for
 from ganbench.nets._skips import SkipUNet
 from ganbench.variants._base import Problem, RealStream, adam, descend, frozen
 from ganbench.variants._given import PairedVariant
@@ -66,8 +66,7 @@ class Pix2Pix(PairedVariant):
     def __init__(self, config: Config, problem: Problem) -> None:
         super().__init__(config, problem)
         cin, (cout, side, _) = self.source_shape[0], problem.shape
-        layers = config.layers or usual_layers(side)
-        weights = normal(0.02)
+        layers, weights = layers_for(side, config.layers), normal(0.02)
         self.G = problem.built(
             lambda: SkipUNet(cin, cout, side, width=config.width, dropout=config.dropout), weights=weights
         )

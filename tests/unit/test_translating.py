@@ -12,7 +12,7 @@ from ganbench.errors import UsageError
 from ganbench.nets import _skips
 from ganbench.nets._history import History
 from ganbench.nets._init import normal as normal_weights
-from ganbench.nets._patchgan import PatchGan, patch_side, usual_layers
+from ganbench.nets._patchgan import PatchGan, layers_for, patch_side
 from ganbench.nets._plain import replaced
 from ganbench.nets._skips import SkipUNet
 from ganbench.nets._translator import ResidualBlock, Translator
@@ -64,11 +64,18 @@ def test_a_logit_sees_a_patch(layers: int, side: int) -> None:
 
 @pytest.mark.parametrize(("side", "layers"), [(8, 1), (28, 1), (32, 1), (64, 2), (128, 3), (256, 3)])
 def test_patches_suit_the_image(side: int, layers: int) -> None:
-    assert usual_layers(side) == layers
+    assert layers_for(side) == layers
     D = PatchGan(2, width=4, layers=layers, affine=False)
     found = D(normal(2, 2, side, side))
     assert found.shape[:2] == (2, 1)
     assert found.shape[2] == found.shape[3] >= 1
+
+
+@pytest.mark.parametrize(("side", "asked", "most"), [(32, 4, 3), (8, 2, 1), (64, 5, 4), (28, -1, 3)])
+def test_a_d_that_leaves_nothing_of_the_image_is_refused(side: int, asked: int, most: int) -> None:
+    with pytest.raises(UsageError, match=f"{asked} layers of stride 2 on images of {side} pixels. Say 1 to {most}"):
+        layers_for(side, asked)
+    assert PatchGan(1, width=2, layers=layers_for(side, most), affine=False)(normal(1, 1, side, side)).numel() >= 1
 
 
 def test_d_gives_logits() -> None:
@@ -242,6 +249,11 @@ def test_the_identity_needs_as_many_channels() -> None:
             made = kind(kind.Config(identity=identity), asked)
             assert made.G(normal(2, 1, 8, 8)).shape == (2, 3, 8, 8)
             assert made.F(normal(2, 3, 8, 8)).shape == (2, 1, 8, 8)
+
+
+def test_sides_that_cannot_be_halved_twice_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"these have 30 pixels.*--backbone info28"):
+        CycleGan(CycleGan.Config(), problem(("mlp", (3, 30, 30)), condition=(3, 30, 30)))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
