@@ -35,14 +35,20 @@ def _doubled(x: Tensor) -> Tensor:
 
 
 class UpBlock(nn.Module):
-    """(n, cin, h, w) to (n, cout, 2 h, 2 w): BN, ReLU, enlarge, 3x3, BN, ReLU, 3x3, beside a 1x1 shortcut."""
+    """(n, cin, h, w) to (n, cout, 2 h, 2 w): BN, ReLU, enlarge, 3x3, BN, ReLU, 3x3, beside a 1x1 shortcut.
 
-    def __init__(self, cin: int, cout: int) -> None:
+    Args:
+        cin: channels that come.
+        cout: channels that go.
+        norm: of the convolutions, "spectral" or none.
+    """
+
+    def __init__(self, cin: int, cout: int, norm: Norm = "none") -> None:
         super().__init__()
         self.norm1, self.norm2 = nn.BatchNorm2d(cin), nn.BatchNorm2d(cout)
-        self.conv1 = with_init(nn.Conv2d(cin, cout, 3, 1, 1), _RESIDUAL)
-        self.conv2 = with_init(nn.Conv2d(cout, cout, 3, 1, 1), _RESIDUAL)
-        self.shortcut, self.act = nn.Conv2d(cin, cout, 1), nn.ReLU()
+        self.conv1 = with_init(conv(cin, cout, 3, norm, padding=1), _RESIDUAL)
+        self.conv2 = with_init(conv(cout, cout, 3, norm, padding=1), _RESIDUAL)
+        self.shortcut, self.act = conv(cin, cout, 1, norm), nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
         """Leaves x as it is."""
