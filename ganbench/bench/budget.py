@@ -58,8 +58,18 @@ class Budget:
             return None
         price = self.price(cost)
         steps = int(self.amount / price * (1 + 1e-12))
+        if self.unit == "flop" and cost.stages:
+            steps = self._fitted(cost, steps)
         if steps < 1:
             raise UsageError(f"The budget {self} is less than one step, which takes {price:g} {self.unit}. Give more.")
+        return steps
+
+    def _fitted(self, cost: Cost, steps: int) -> int:
+        """Steps near these that the FLOPs allow: stages begin at whole periods, so the mean over them is not exact."""
+        while steps and cost.flops_after(steps, steps) > self.amount:
+            steps -= 1
+        while cost.flops_after(steps + 1, steps + 1) <= self.amount:
+            steps += 1
         return steps
 
 

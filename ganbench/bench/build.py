@@ -54,12 +54,30 @@ class Built:
             unit=self.budget.unit,
             amount=self.budget.amount,
             steps=self.steps,
-            flops_per_step=self.cost.flops,
+            flops_per_step=self._flops_per_step,
             reals_per_step=self.cost.reals,
             fakes_per_step=self.cost.fakes,
             sampling_flops=self.cost.sampling_flops,
             parameters=self.cost.parameters,
         )
+
+    @property
+    def _flops_per_step(self) -> float:
+        """The mean over the training."""
+        if self.steps is None or not self.cost.stages:
+            return self.cost.flops
+        return self.flops_after(self.steps) / self.steps
+
+    def flops_after(self, step: int) -> float:
+        """The training FLOPs of the first `step` updates."""
+        return self.cost.flops_after(step, self.steps)
+
+    def spent_after(self, step: int) -> float:
+        """The part of a budget that is no clock's that the first `step` updates spend."""
+        assert self.steps is not None
+        if self.budget.unit == "flop" and self.cost.stages:
+            return self.flops_after(step) / self.flops_after(self.steps)
+        return step / self.steps
 
     def training_state(self) -> dict[str, Any]:
         """Everything that decides how training goes on."""
@@ -130,12 +148,12 @@ def build(
     variant = fitted(kind, config, problem, tools)
     for optimiser in variant.optimisers().values():
         average_gradients(optimiser, ranks)
-    meter = Meter(None if steps is None else _allowed(steps, cost, kind.period))
+    meter = Meter(None if steps is None else _allowed(steps, cost))
     stream = Stream(data, meter, seed=spec.seed, device=device, ranks=ranks)
     return Built(spec, data, variant, Ema(variant), stream, meter, budget, cost, steps)
 
 
-def _allowed(steps: int, cost: Cost, period: int) -> int:
+def _allowed(steps: int, cost: Cost) -> int:
     """Real data that so many steps were counted to draw; the last period may not be whole."""
-    whole = -(-steps // period) * period
+    whole = -(-steps // cost.schedule.period) * cost.schedule.period
     return round(whole * cost.reals)

@@ -34,7 +34,7 @@ def record_of(training: "Training", status: Status, reason: str | None) -> RunRe
         budget=built.budget_info,
         spent=Spent(
             steps=state.step,
-            flops=state.step * built.cost.flops,
+            flops=built.flops_after(state.step),
             reals=built.meter.reals,
             fakes=built.variant.fakes,
             seconds=round(state.seconds, 3),

@@ -66,7 +66,7 @@ class Scores:
         point = CurvePoint(
             fraction=fraction,
             step=step,
-            flops=step * built.cost.flops,
+            flops=built.flops_after(step),
             kimg=built.meter.reals / 1000,
             seconds=seconds,
             n=how.points_n,

@@ -143,7 +143,7 @@ class Training:
     def _fraction(self) -> float:
         """The part of the budget that is spent."""
         if self.built.steps is not None:
-            return self.state.step / self.built.steps
+            return self.built.spent_after(self.state.step)
         return self.state.seconds / self.built.budget.amount
 
     def _log(self, losses: Mapping[str, Tensor]) -> None:
@@ -152,7 +152,7 @@ class Training:
         state = self.state
         line = {
             "step": state.step,
-            "flops": state.step * self.built.cost.flops,
+            "flops": self.built.flops_after(state.step),
             "kimg": self.built.meter.reals / 1000,
             "seconds": round(state.seconds, 3),
             **values,

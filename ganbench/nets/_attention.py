@@ -39,6 +39,6 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) to the same shape."""
         g = max_pool2d(self.g(x), 2).flatten(2)
-        seen = (g @ self.weights(x).transpose(1, 2)).unflatten(2, x.shape[2:])
+        seen = (g @ self.weights(x).transpose(1, 2)).view(len(x), -1, *x.shape[2:])
         found: Tensor = x + self.gamma * self.out(seen)
         return found

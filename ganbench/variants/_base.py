@@ -18,6 +18,7 @@ from ganbench.nets._joint import joint
 from ganbench.nets._ranks import ALONE, Ranks
 from ganbench.variants._classes import Classes
 from ganbench.variants._draws import Draws
+from ganbench.variants._schedule import Schedule
 
 N = TypeVar("N", bound=nn.Module)
 Known = Literal["none", "all"] | int  # of how many data the class is known
@@ -129,7 +130,8 @@ class Variant(nn.Module, ABC):
         Config: a frozen dataclass of its settings; the defaults are those of the paper.
         judged: names of the modules that make samples or are of use themselves; the average of their weights over
             training is judged.
-        period: steps after which the costs of a step repeat (for terms that are not computed at each).
+        period: steps after which the costs of a step repeat (for terms that are not computed at each), where settings
+            do not change it.
         points_only: it is for points (d,) alone; images would take too long.
         images_only: it is for images (c, h, w) alone; its networks are convolutions.
         own_networks: it brings networks of its own: it is on no board that gives all variants the same.
@@ -161,6 +163,17 @@ class Variant(nn.Module, ABC):
         """Of how many of the data training knows the class; of a number of them, `draw_few` gives the data."""
         return "none"
 
+    @classmethod
+    def schedule(cls, _config: Any, _shape: Shape) -> Schedule:
+        """How the cost of its steps changes over a training on data of this shape."""
+        return Schedule(period=cls.period)
+
+    def seek(self, step: int) -> None:
+        """Brings what follows a schedule to where it is before a step (from 0); nothing is trained.
+
+        For the count of costs, which looks at a few steps of each stage.
+        """
+
     @abstractmethod
     def step(self, real: RealStream) -> Mapping[str, Tensor]:
         """Exactly one update of the generator, with the updates of other networks that belong to it.
@@ -182,6 +195,14 @@ class Variant(nn.Module, ABC):
     def z_dim(self) -> int:
         """Numbers in a code of `generate`; the backbone's, where a variant does not have its own."""
         return self.problem.backbone.z_dim
+
+    @property
+    def walked(self) -> int:
+        """How many of the first numbers of a code make what is shown; behind them lies noise of single pixels.
+
+        A walk between two codes leaves that noise as it is.
+        """
+        return self.z_dim
 
     def optimisers(self) -> dict[str, torch.optim.Optimizer]:
         """The optimisers by the name of the attribute."""

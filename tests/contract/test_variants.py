@@ -44,6 +44,7 @@ ALLOWED = (
     "ganbench.variants._base",
     "ganbench.variants._given",
     "ganbench.variants._draws",
+    "ganbench.variants._schedule",
     "ganbench.errors",
 )
 
@@ -210,7 +211,7 @@ def test_what_is_drawn_and_generated_is_what_was_counted(both: tuple[str, Case])
     name, case = both
     cost, reals = counted(name, case), Reals(case[1])
     made = variant(name, case)
-    steps = 2 * made.period
+    steps = 2 * cost.schedule.period
     trained(made, steps, reals)
     assert reals.position == cost.reals * steps
     assert made.fakes == cost.fakes * steps
