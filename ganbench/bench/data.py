@@ -77,8 +77,11 @@ class TrainingSet:
         """
         if self.values.is_floating_point():
             return values
-        cut = values[(..., *window(self.info.shape, self.info.padded_to))]
-        return cut.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+        return self.cut(values).add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+    def cut(self, values: Tensor) -> Tensor:
+        """Images (n, c, h, w) as networks see them, cut to the true size."""
+        return values[(..., *window(self.info.shape, self.info.padded_to))]
 
 
 def no_data(info: DataInfo) -> TrainingSet:

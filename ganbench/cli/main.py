@@ -19,6 +19,7 @@ _COMMANDS = {
     "data": ("ganbench.cli.data", "Datasets: list, get, export."),
     "train": ("ganbench.cli.train", "Train a variant under a budget, exactly resumable."),
     "sample": ("ganbench.cli.sample", "Samples of a trained run."),
+    "explore": ("ganbench.cli.explore", "What a trained run has learnt: walks, sweeps, classes, as pictures."),
     "bench": ("ganbench.cli.bench", "The runs of a track: run, status, reproduce."),
     "list": ("ganbench.cli.list", "What there is: metrics, protocols, extractors, datasets."),
     "board": ("ganbench.cli.board", "Leaderboards out of records: build, check, show."),

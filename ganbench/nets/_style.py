@@ -172,10 +172,20 @@ class StyleGenerator(nn.Module):
 
     def forward(self, code: Tensor, psi: float = 1.0) -> Tensor:
         """Codes (n, z_dim + noise_dim) to pictures (n, c, h, w) at the full side, w drawn to its mean by 1 - psi."""
-        w = self.mapping(code[:, : self.parts.z_dim])
+        w = self.styles(code)
         if psi != 1:
             w = self.mapping.running_mean.lerp(w, psi)
-        return enlarged(self.synthesis(w[:, None].expand(-1, self.depth, -1), code[:, self.parts.z_dim :]), self.side)
+        return self.from_styles(w, code)
+
+    def styles(self, code: Tensor) -> Tensor:
+        """w (n, z_dim) of codes."""
+        found: Tensor = self.mapping(code[:, : self.parts.z_dim])
+        return found
+
+    def from_styles(self, w: Tensor, code: Tensor) -> Tensor:
+        """Pictures (n, c, h, w) at the full side of w (n, z_dim), with the noise of codes."""
+        ws = w[:, None].expand(-1, self.depth, -1)
+        return enlarged(self.synthesis(ws, code[:, self.parts.z_dim :]), self.side)
 
     def synthesis(self, ws: Tensor, noise: Tensor) -> Tensor:
         """A w for each layer, (n, depth, z_dim), and noise (n, noise_dim) to pictures at the side of the level."""
