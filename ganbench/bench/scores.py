@@ -8,6 +8,8 @@ from torch import Tensor
 
 from ganbench.bench.build import Built
 from ganbench.bench.checkpoint import load_checkpoint, save_checkpoint
+from ganbench.bench.classification import KEY as ERROR
+from ganbench.bench.classification import error_on_test
 from ganbench.bench.judge import FRESH, Judge, labels_of, sample, values_of
 from ganbench.bench.likelihood import KEY, bits_per_dim
 from ganbench.bench.translation import translation_scores
@@ -85,11 +87,11 @@ class Scores:
         if self._judge is None:
             return
         self.final = self._judge.scores({_FINAL: samples}, labels=labels_of(self._built, len(samples)))[_FINAL]
-        if (bits := self._likelihood()) is not None:
-            self.final = replace(self.final, metrics={**self.final.metrics, KEY: bits})
+        measured = {KEY: self._likelihood(), ERROR: self._error()}
+        added = {key: found for key, found in measured.items() if found is not None}
         with self._built.ema.applied():
-            translated = translation_scores(self._built, samples)
-        self.final = replace(self.final, metrics={**self.final.metrics, **translated})
+            added |= translation_scores(self._built, samples)
+        self.final = replace(self.final, metrics={**self.final.metrics, **added})
         number = best_point(self.curve, self._judge.how.ranked_by, of_points=samples.is_floating_point())
         if number is not None:
             weights = load_checkpoint(self._weights_of(number))["weights"]
@@ -106,6 +108,12 @@ class Scores:
             return None
         with self._built.ema.applied():
             return bits_per_dim(self._built, how.validation, how.final_n, offline=self._judge.offline)
+
+    def _error(self) -> MetricResult | None:
+        """On held-out images, by the averaged weights; None of a variant that does not classify."""
+        assert self._judge is not None
+        with self._built.ema.applied():
+            return error_on_test(self._built, offline=self._judge.offline)
 
     def worse_than_first(self) -> str | None:
         """Why the run counts as diverged though it came to its end: its kernel distance grew since the first point."""

@@ -10,7 +10,6 @@ from ganbench.variants._base import LabelledVariant
 
 _COLUMNS = 10
 _ROWS = 20
-_JUDGED = 100  # of each class
 
 
 def classes(scene: Scene) -> Found:
@@ -19,7 +18,7 @@ def classes(scene: Scene) -> Found:
     if not isinstance(variant, LabelledVariant):
         raise Skipped("it is told no classes")
     k = variant.classes.count
-    each = max(_COLUMNS, scene.afforded(_JUDGED * k) // k)
+    each = max(_COLUMNS, scene.afforded() // k)
     codes = scene.codes(each)
     pictures = [scene.floats(codes, torch.full((each,), label)) for label in range(k)]
     shown = torch.cat([found[:_COLUMNS] for found in pictures[:_ROWS]])

@@ -63,12 +63,13 @@ def probe(scene: Scene) -> Found:
 
 def discriminator_of(variant: Variant) -> Discriminator:
     """The D of a variant, from one datum to features. Raises Skipped where it has none."""
-    found = next((m for m in variant.modules() if isinstance(m, Discriminator)), None)
+    D = getattr(variant, "D", None)
+    found = next((m for m in D.modules() if isinstance(m, Discriminator)), None) if D is not None else None
     if found is None:
         raise Skipped("it has no discriminator")
-    wanted, given = next(w for w in found.parameters() if w.dim() == 4).shape[1], variant.problem.shape[0]
-    if wanted != given:
-        raise Skipped(f"its D reads {wanted} channels at once, an image has {given}")
+    read, given = {kernel.shape[1] for kernel in found.parameters() if kernel.dim() == 4}, variant.problem.shape[0]
+    if given not in read:
+        raise Skipped(f"its D reads {min(read)} channels at once, an image has {given}")
     return found
 
 
