@@ -41,6 +41,7 @@ class Sagan(Variant):
     """See the top of this file."""
 
     images_only: ClassVar[bool] = True
+    own_networks: ClassVar[bool] = True
 
     @dataclass(frozen=True, kw_only=True)
     class Config:

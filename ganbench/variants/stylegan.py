@@ -60,6 +60,7 @@ class StyleGan(Variant):
     """See the top of this file."""
 
     images_only: ClassVar[bool] = True
+    own_networks: ClassVar[bool] = True
     splits: ClassVar[bool] = False  # the minibatch's standard deviation is over groups of the batch
     G: StyleGenerator
     D: StyleDiscriminator
@@ -170,10 +171,8 @@ class StyleGan(Variant):
         with torch.no_grad():
             fake = self.fake(len(x))
         loss = d_loss(real_logits=self.D(x), fake_logits=self.D(fake))
-        if self.config.r1_gamma and self.config.r1_every == 1:
-            descend(self.opt_D, loss + self._penalty(x))
-        else:
-            descend(self.opt_D, loss)
+        at_once = self.config.r1_gamma and self.config.r1_every == 1
+        descend(self.opt_D, loss + self._penalty(x) if at_once else loss)
         return {"D": loss.detach()}
 
     def _penalty(self, x: Tensor) -> Tensor:
