@@ -70,8 +70,6 @@ def _walks(part: Mapping[str, Any]) -> str:
     told = []
     for space in (key for key in ("z", "w") if key in part):
         found = part[space]
-        if found["path_length"] is None:
-            return f"in {space}: no path length: {found['reason']}"
         told.append(
             f"in {space}: path length {_number(found['path_length']['value'])}, unevenness "
             f"{_number(found['unevenness']['value'])}, detour {_number(found['detour']['value'])}"

@@ -171,7 +171,6 @@ def show(record: "RunRecord", out: Path) -> None:
     if record.final is not None:
         for name, metric in record.final.metrics.items():
             value = "-" if metric.value is None else f"{metric.value:.4g}"
-            click.echo(
-                f"  {metric.label:20} {value:>10}   {metric.direction} is better   ({name}, n = {metric.n_fake})"
-            )
+            n = metric.n_fake or metric.n_real
+            click.echo(f"  {metric.label:20} {value:>10}   {metric.direction} is better   ({name}, n = {n})")
     click.echo(f"Run: {out}   Samples: ganbench sample {shlex.quote(str(out))} -n 64 --out samples/")

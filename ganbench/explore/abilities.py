@@ -34,6 +34,12 @@ class Styled(Protocol):
         ...
 
 
+def styled(variant: Any) -> Styled | None:
+    """The generator of a variant, where it makes styles: not every variant has a G."""
+    G = getattr(variant, "G", None)
+    return G if isinstance(G, Styled) else None
+
+
 @runtime_checkable
 class Truncated(Protocol):
     """It can draw w towards its mean."""

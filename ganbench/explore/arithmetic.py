@@ -30,7 +30,7 @@ def arithmetic(scene: Scene) -> Found:
     if isinstance(scene.variant, LabelledVariant):
         raise Skipped("its class is told beside the code, so no direction of codes is one")
     classes = len(scene.judge.prior)
-    n, walked = scene.afforded(), scene.variant.walked
+    n, walked = scene.afforded(scene.num, times=2), scene.variant.walked
     codes = scene.codes(2 * n)
     verdicts = scene.verdicts(scene.floats(codes))
     known, fresh = (codes[:n], verdicts[:n]), (codes[n:], verdicts[n:])
@@ -72,7 +72,8 @@ def _moved(scene: Scene, z: Tensor, direction: Tensor, strength: float) -> Tenso
 
 def _pair(scene: Scene, means: dict[int, Tensor], fresh: tuple[Tensor, I64], a: int, b: int) -> dict[str, Any]:
     """How many codes of class a are judged to be of class b after each move."""
-    z = fresh[0][torch.from_numpy(np.flatnonzero(fresh[1] == a)[:_MOVED])]
+    most = scene.afforded(_MOVED, times=_PAIRS * (len(_STRENGTHS) + 1))
+    z = fresh[0][torch.from_numpy(np.flatnonzero(fresh[1] == a)[:most])]
     direction = means[b] - means[a]
     generator = torch.Generator().manual_seed(scene.seed * 1000 + a)
     chance = torch.randn(len(direction), generator=generator)

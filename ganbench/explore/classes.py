@@ -18,7 +18,7 @@ def classes(scene: Scene) -> Found:
     if not isinstance(variant, LabelledVariant):
         raise Skipped("it is told no classes")
     k = variant.classes.count
-    each = max(_COLUMNS, scene.afforded() // k)
+    each = max(_COLUMNS, scene.afforded(scene.num // k, times=k))
     codes = scene.codes(each)
     pictures = [scene.floats(codes, torch.full((each,), label)) for label in range(k)]
     shown = torch.cat([found[:_COLUMNS] for found in pictures[:_ROWS]])

@@ -24,6 +24,7 @@ U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
 Picture = Callable[[Tensor], Tensor]
 _BATCH = 250
+_LEAST = 8
 _AFFORDED = 4e12  # operations for the samples of one part: slow samplers make fewer
 
 
@@ -81,10 +82,9 @@ class Scene:
             raise Skipped(way_to_classifier(self.dataset))
         return self.classifier
 
-    def afforded(self, wanted: int | None = None) -> int:
-        """How many samples a part makes: as many as are wanted, fewer where a sample costs much; never under 16."""
-        asked = self.num if wanted is None else wanted
-        return min(asked, max(16, int(_AFFORDED / self.built.cost.sampling_flops)))
+    def afforded(self, wanted: int, *, times: int = 1) -> int:
+        """How many things a part makes, of `times` samples each: fewer than are wanted where a sample costs much."""
+        return min(wanted, max(_LEAST, int(_AFFORDED / self.built.cost.sampling_flops / times)))
 
     def codes(self, n: int, *, start: int = 0) -> Tensor:
         """Codes start..start+n-1 of this seed, (n, z_dim), on the CPU: each the same whatever else is drawn."""

@@ -68,7 +68,7 @@ def _information(scene: Scene, variant: Coded, k: int) -> dict[str, Any]:
         found["real"] = {"n": len(read), "images": f"{scene.dataset}:test", **agreed}
     except Skipped as why:
         found["real"] = {"value": None, "reason": str(why)}
-    z = scene.codes(scene.afforded())
+    z = scene.codes(scene.afforded(scene.num))
     pictures = scene.floats(z)
     asked: I64 = torch.as_tensor(variant.codes(z).category).numpy()
     if scene.classifier is None:

@@ -59,7 +59,7 @@ def _drawn_by(variant: Truncated, psi: float) -> Picture:
 
 
 def _sweep(scene: Scene, steps: Sequence[tuple[str, Picture]], what: str) -> tuple[list[dict[str, Any]], Any]:
-    codes = scene.codes(max(scene.afforded(_JUDGED), _ROWS))
+    codes = scene.codes(scene.afforded(_JUDGED, times=len(steps)))
     pictures = [scene.by(codes, make) for _, make in steps]
     names = [name for name, _ in steps]
     found = [{"at": at, "n": len(codes), **_measured(scene, each)} for at, each in zip(names, pictures, strict=True)]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganbench.bench.judge import judging
 from ganbench.errors import BadInput
-from ganbench.explore.abilities import Styled
+from ganbench.explore.abilities import styled
 from ganbench.explore.scene import Found, Scene
 from ganbench.explore.sheets import sheet
 from ganbench.latent import interpolation_smoothness, lerp, perceptual_path_length, slerp
@@ -18,6 +18,7 @@ from ganbench.variants._base import made
 _ROWS, _STEPS = 6, 8
 _PATHS, _PATH_STEPS = 32, 8
 _EPSILON = 1e-3
+_EVENNESS = ("step_length", "unevenness", "detour")
 Between = Callable[[Tensor, Tensor, float | Tensor], Tensor]
 
 
@@ -25,9 +26,9 @@ def interpolation(scene: Scene) -> Found:
     """Strips between pairs of codes, and how evenly pictures change along such walks."""
     shown = {"interpolation-z": _strips(scene, in_z(scene), "slerp in z")}
     numbers: dict[str, Any] = {"z": {"kind": "slerp", "pairs": _ROWS, "steps": _STEPS, **_smoothness(scene, "slerp")}}
-    if isinstance(scene.variant.G, Styled):
+    if styled(scene.variant):
         shown["interpolation-w"] = _strips(scene, in_w(scene), "lerp in w")
-        numbers["w"] = {"kind": "lerp", "pairs": _ROWS, "steps": _STEPS, **_smoothness(scene, "lerp", styled=True)}
+        numbers["w"] = {"kind": "lerp", "pairs": _ROWS, "steps": _STEPS, **_smoothness(scene, "lerp", in_styles=True)}
     return Found(numbers, shown)
 
 
@@ -47,8 +48,8 @@ def in_z(scene: Scene) -> Walk:
 
 def in_w(scene: Scene) -> Walk:
     """The same along lines between the styles of a and b."""
-    G = scene.variant.G
-    assert isinstance(G, Styled)
+    G = styled(scene.variant)
+    assert G is not None
 
     def walk(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
         device, width = scene.variant.problem.device, a.shape[1]
@@ -72,9 +73,9 @@ def _strips(scene: Scene, walk: Walk, kind: str) -> Any:
     return sheet(pictures, rows=rows, columns=[f"{x:.3g}" for x in t.tolist()], title=title)
 
 
-def _smoothness(scene: Scene, kind: str, *, styled: bool = False) -> dict[str, Any]:
+def _smoothness(scene: Scene, kind: str, *, in_styles: bool = False) -> dict[str, Any]:
     """Path length and smoothness, by the embedded network's distance; for classes: those of the first class."""
-    variant, device = scene.variant, scene.variant.problem.device
+    variant, device, maker = scene.variant, scene.variant.problem.device, styled(scene.variant)
     noise = scene.codes(1)[:, variant.walked :].to(device)
 
     def behind(z: Tensor) -> Tensor:
@@ -85,33 +86,38 @@ def _smoothness(scene: Scene, kind: str, *, styled: bool = False) -> dict[str, A
         return scene.built.data.cut(made(variant, behind(z), None if y is None else y.to(device)))
 
     def of_styles(w: Tensor) -> Tensor:
-        assert isinstance(variant.G, Styled)
-        return scene.built.data.cut(variant.G.from_styles(w, behind(w)))
+        assert maker is not None
+        return scene.built.data.cut(maker.from_styles(w, behind(w)))
 
     def sample(n: int, stream: torch.Generator) -> Tensor:
         z = torch.randn(n, variant.walked, generator=stream)
-        if not styled:
+        if not in_styles:
             return z
-        assert isinstance(variant.G, Styled)
-        return variant.G.styles(behind(z.to(device))).cpu()
+        assert maker is not None
+        return maker.styles(behind(z.to(device))).cpu()
 
-    paths = scene.afforded(_PATHS)
+    paths = scene.afforded(_PATHS, times=_PATH_STEPS + 5)
     asked: dict[str, Any] = {"sample": sample, "interpolation": kind, "seed": scene.seed, "device": str(device),
                              "progress": scene.progress}  # fmt: skip
-    G = of_styles if styled else pictures
+    G = of_styles if in_styles else pictures
     with judging(variant):
-        try:
-            found = interpolation_smoothness(G, n=paths, steps=_PATH_STEPS, **asked)
-            found |= perceptual_path_length(G, n=2 * paths, epsilon=_EPSILON, **asked)
-        except BadInput as error:  # a sampler that rounds to 8 bits has no small steps
-            return {"paths": paths, "path_length": None, "reason": str(error)}
+        walked = _tried(lambda: interpolation_smoothness(G, n=paths, steps=_PATH_STEPS, **asked), _EVENNESS)
+        small = _tried(lambda: perceptual_path_length(G, n=2 * paths, epsilon=_EPSILON, **asked), ("ppl",))
     return {
         "paths": paths,
         "steps_of_a_path": _PATH_STEPS,
         "distance": "embedded",
-        **{key: told(score) for key, score in found.items() if key != "ppl"},
-        "path_length": {"epsilon": _EPSILON, "paths": 2 * paths, **told(found["ppl"])},
+        **walked,
+        "path_length": {"epsilon": _EPSILON, "paths": 2 * paths, **small["ppl"]},
     }
+
+
+def _tried(measure: Callable[[], dict[str, Score]], keys: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Scores for the JSON; without values, and why, where the pictures do not allow to measure."""
+    try:
+        return {key: told(score) for key, score in measure().items()}
+    except BadInput as error:  # a sampler that rounds to 8 bits has no small steps
+        return {key: {"value": None, "reason": str(error)} for key in keys}
 
 
 def told(score: Score) -> dict[str, Any]:

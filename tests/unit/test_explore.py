@@ -225,8 +225,8 @@ class Signs(Scene):
     def judge(self) -> Any:
         return SimpleNamespace(name="signs", prior=np.ones(3) / 3)
 
-    def afforded(self, wanted: int | None = None) -> int:
-        return self.num
+    def afforded(self, wanted: int, *, times: int = 1) -> int:
+        return wanted
 
     def codes(self, n: int, *, start: int = 0) -> Tensor:
         return torch.randn(n, 8, generator=torch.Generator().manual_seed(4))
@@ -276,10 +276,12 @@ def test_nmi_and_accuracy_of_known_sortings() -> None:
 
 def test_slow_samplers_make_fewer(folders: dict[str, Path]) -> None:
     seen = scene(folders["vae"], num=700)
-    assert seen.afforded() == 700
-    assert seen.afforded(20) == 20
+    assert seen.afforded(700) == 700
+    assert seen.afforded(20, times=5) == 20
     slow = SimpleNamespace(cost=SimpleNamespace(sampling_flops=1e11))
-    assert Scene(slow, 0, 700, None).afforded() == 40  # type: ignore[arg-type]
+    assert Scene(slow, 0, 700, None).afforded(700) == 40  # type: ignore[arg-type]
+    assert Scene(slow, 0, 700, None).afforded(700, times=4) == 10  # type: ignore[arg-type]
+    assert Scene(slow, 0, 700, None).afforded(700, times=100) == 8  # type: ignore[arg-type]
 
 
 def test_codes_are_each_its_own(folders: dict[str, Path]) -> None:
