@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from scipy.stats import spearmanr
 from variant_pages import variants
 
 from ganbench.evaluation.options import DEFAULT_METRICS
@@ -254,6 +255,35 @@ def human_settings() -> str:
     return markdown(["setting", "what it is", "infinity", "time", "time, `--staircase paper`"], rows)
 
 
+def shows_collapse() -> str:
+    """How scores answer to a collapse, from the record of `make_shows.py`."""
+    record = json.loads((RECORDS / "shows-collapse.json").read_text(encoding="utf-8"))
+    keys = [key for key in record["rows"][0] if key not in ("what", "share")]
+    rows = []
+    for row in record["rows"]:
+        what = row["what"] if row["share"] else "nothing"
+        rows.append([f"{100 * row['share']:.3g} %", what, *(_three(row[key]) for key in keys)])
+    return markdown(["share", "of", *(f"`{key}`" for key in keys)], rows)
+
+
+def shows_critic() -> str:
+    """The critic's loss against the distance, from the record of `make_shows.py`."""
+    record = json.loads((RECORDS / "shows-critic.json").read_text(encoding="utf-8"))
+    rows = []
+    for variant, found in record["variants"].items():
+        ends = [f"{_three(found[key][0])} to {_three(found[key][-1])}" for key in ("critic", "distance")]
+        later = slice(len(found["steps"]) // 2, None)
+        half = float(spearmanr(found["critic"][later], found["distance"][later]).statistic)
+        settings = ", ".join(found["settings"])
+        rows.append([f"`{variant}`", settings, *ends, f"{found['rank_correlation']:.2f}", f"{half:.2f}"])
+    headings = ["variant", "settings", "critic, first to last point", "distance"]
+    return markdown([*headings, "rank correlation", "of the second half"], rows)
+
+
+def _three(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3g}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "protocols": protocols,
     "protocol-summaries": protocol_summaries,
@@ -268,4 +298,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "licences": licences,
     "install-size": install_size,
     "human-settings": human_settings,
+    "shows-collapse": shows_collapse,
+    "shows-critic": shows_critic,
 }
