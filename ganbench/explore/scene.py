@@ -154,12 +154,17 @@ class Scene:
 
 
 def scene_of(built: Built, *, seed: int, num: int, offline: bool, progress: Progress = silent) -> Scene:
-    """The scene of a run. Raises UsageError where the run made points."""
+    """The scene of a run. Raises UsageError where it makes points, or images of something else than codes."""
     if built.variant.problem.backbone.points:
         raise UsageError(
             f"This run learnt points, {built.data.info.name}: there are no pictures to walk through. For the modes "
             "that it reaches: ganbench sample RUN -n 2500 --out points.npy, then ganbench eval points.npy --ref "
             f"{built.data.info.name}"
+        )
+    if built.variant.problem.condition is not None:
+        raise UsageError(
+            f"{built.spec.variant} makes images of images or captions, and codes alone say little there. Look at its "
+            "samples instead: ganbench sample RUN --from SOURCE --out samples"
         )
     return Scene(built, seed, num, classifier_for(built.data.info.name), offline, progress)
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -327,3 +327,11 @@ def test_features_do_not_depend_on_the_batch(folders: dict[str, Path], monkeypat
     for one, other in zip(whole, probes._both(seen.variant, D, data, rows), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
     assert isinstance(seen.variant, Variant)
+
+
+def test_what_makes_images_of_images_is_refused(folders: dict[str, Path]) -> None:
+    built = open_trained(folders["vae"])
+    told = replace(built.variant.problem, condition=(1, 32, 32))
+    built.variant.problem = told
+    with pytest.raises(UsageError, match="vae makes images of images or captions"):
+        scene_of(built, seed=0, num=10, offline=True)
