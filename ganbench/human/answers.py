@@ -1,6 +1,5 @@
 """What a page may send, read as strictly as anyone's text must be, and what is not granted."""
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ class Answer:
     Attributes:
         trial: its id, 32 hexadecimal digits.
         answer: "real" or "fake".
-        reaction_ms: from the end of the picture, or where it stays from its beginning, to the answer.
+        reaction_ms: from when the buttons could be pressed, after the last mask or with the picture, to the answer.
         shown_ms: how long the picture was on the display, by the times of frames; None where it stays.
         frame_ms: between two frames of the display; None there too.
     """
@@ -65,9 +64,9 @@ def _number(given: Mapping[str, Any], name: str, low: float, high: float) -> flo
     value = given.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise Refused(400, f"{name} must be a number.")
-    if not low <= value <= high:
+    if not low <= value <= high:  # also false of nan; and it compares integers that are too large for a float
         raise Refused(400, f"{name} must be between {low:g} and {high:g}.")
     return float(value)
 
