@@ -119,6 +119,8 @@ def _draw(asked: Asked, folder: Path, progress: Progress) -> Roles:
         for (_, source), seed in zip([asked.real, asked.fake, *asked.qualification_fake], seeds, strict=True)
     ]
     real, fake, others = draws[0], draws[1], draws[2:] or [draws[1]]
+    for other in others:
+        other.taken = fake.taken  # the same samples may be in several of these sources
     for role, n in (("tutorial", settings.tutorial), ("qualification", settings.qualification)):
         found[role, "real"] = real.take(n)
         found[role, "fake"] = _evenly(others, n)
@@ -146,9 +148,12 @@ def _check_enough(found: Sequence[Drawn], n: int, what: str, kind: Kind, asked: 
     if len(found) >= n:
         return
     settings = asked.settings
-    name, source = asked.real if kind == "real" else asked.fake
+    sources = [asked.real] if kind == "real" else [asked.fake]
+    if kind == "fake" and what != "trials" and asked.qualification_fake:
+        sources = list(asked.qualification_fake)
+    names, there = " and ".join(name for name, _ in sources), sum(len(source) for _, source in sources)
     raise UsageError(
-        f"{name} has too few different pictures ({len(source)}). Each kind needs {settings.tutorial} for the tutorial, "
+        f"{names} has too few different pictures ({there}). Each kind needs {settings.tutorial} for the tutorial, "
         f"{settings.qualification} for the qualification and at least "
         f"{settings.images if asked.exact else settings.judged} for the trials, none of them twice; those for the "
         f"{what} cannot be had. Give more, or ask for less: --set qualification=10 --set trials=40."

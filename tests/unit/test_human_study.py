@@ -159,6 +159,18 @@ def test_qualification_fakes_come_equally_from_other_models(tmp_path: Path) -> N
     assert [each.source for each in made.study.qualification_fake] == ["a", "b"]
 
 
+def test_the_sources_of_the_qualification_may_hold_the_samples_too(tmp_path: Path) -> None:
+    """The model itself among the others: none of its pictures is in the qualification and in the trials."""
+    pixels = np.random.default_rng(1).integers(0, 256, (16, 3, 8, 8), dtype=np.uint8)
+    model, same = array_source(pixels, "model"), array_source(pixels, "same")
+    settings = ("trials=12", "tutorial=1", "qualification=5")
+    make_study(tmp_path / "s", *settings, fake=("model", model), qualification_fake=[("same", same)])
+    rows = Truth(tmp_path / "s").rows("SELECT sha256 FROM images WHERE kind = 'fake' AND role != 'check'")
+    assert len(rows) == len({row["sha256"] for row in rows}) == 6 + 10
+    with pytest.raises(UsageError, match=r"^few has too few different pictures \(3\)"):
+        make_study(tmp_path / "t", *settings, qualification_fake=[("few", noise(3, 9))])
+
+
 def test_sources_are_named_as_eval_names_them(tmp_path: Path) -> None:
     assert open_source("digits:test").name == "digits:test"
     assert len(open_source("Digits")) == 899
