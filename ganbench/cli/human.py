@@ -1,5 +1,6 @@
 """`ganbench human`: the two protocols of HYPE as a page that anyone can serve: new, serve, score."""
 
+import secrets
 import shlex
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _RANGES = {"0,1": (0.0, 1.0), "-1,1": (-1.0, 1.0), "0,255": (0.0, 255.0)}
 _PORT = 8765
+_SEED_BITS = 53  # too many to try, and every reader of JSON keeps them
 _LARGEST_CONSENT = 64 << 10  # bytes
 _STUDY = click.argument("study", type=click.Path(path_type=Path))
 
@@ -45,7 +47,8 @@ def human() -> None:
 @click.option("--consent", type=click.Path(path_type=Path), metavar="FILE", help="Your own text to agree to: "
               "paragraphs with empty lines between them.")  # fmt: skip
 @click.option("--value-range", type=click.Choice(list(_RANGES)), help="What float arrays hold.")
-@click.option("--seed", type=click.IntRange(min=0), default=2020, show_default=True, help="Of every random choice.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of every random choice. Default: drawn at random, for who "
+              "knows it can work out the answers; study.json has it.")  # fmt: skip
 @click.option("--url", default=f"http://127.0.0.1:{_PORT}", show_default=True, help="Where raters will find the page: "
               "it stands before the links.")  # fmt: skip
 @click.option("--offline", is_flag=True, help="Use no network.")
@@ -98,7 +101,7 @@ def _asked(given: dict[str, Any], progress: Any) -> "Asked":
         qualification_fake=[opened(spec) for spec in given["qualification_fake"]],
         raters=given["raters"],
         shared=given["shared"],
-        seed=given["seed"],
+        seed=secrets.randbits(_SEED_BITS) if given["seed"] is None else given["seed"],
         settings=settings,
         exact=exact,
         consent=_consent(given["consent"]) if given["consent"] else CONSENT,

@@ -67,6 +67,16 @@ def test_a_shared_link_and_a_consent_of_ones_own(run: Run, samples: Path) -> Non
     assert read_study(Path("study")).consent == ["We ask you kindly.", "Write to us."]
 
 
+def test_the_order_of_answers_cannot_be_worked_out(run: Run, samples: Path) -> None:
+    """The seed decides where reals and fakes stand: it is a secret of the study unless it is given."""
+    for name, given in (("a", ()), ("b", ()), ("c", ("--seed", 5)), ("d", ("--seed", 5))):
+        assert run("human", "new", name, "--fake", samples, "--real", "digits", "--quiet", *SHORT, *given).code == 0
+    studies = [read_study(Path(name)) for name in "abcd"]
+    assert len({study.seed for study in studies}) == 3
+    assert max(study.seed for study in studies[:2]) > 2**32  # too many to try; that both are less is one chance in 2^42
+    assert studies[2].fingerprint == studies[3].fingerprint
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
