@@ -65,10 +65,7 @@ def _shuffled(names: Sequence[str], rng: np.random.Generator) -> list[str]:
     return [names[i] for i in rng.permutation(len(names))]
 
 
-def masks_of(study: Study, rater: int, position: int, images: Names) -> list[str]:
-    """The masks after one picture, in order; none where the study has none."""
-    pool = [name for kind in KINDS for name in images.get(("mask", kind), ())]
-    if not pool:
-        return []
+def masks_of(study: Study, rater: int, position: int) -> list[str]:
+    """The masks after one picture, in order: their numbers in the study's pool."""
     rng = np.random.default_rng([study.seed, 5, rater, position])
-    return [pool[i] for i in rng.integers(len(pool), size=study.settings.masks)]
+    return [str(i) for i in rng.integers(study.settings.mask_pool, size=study.settings.masks)]

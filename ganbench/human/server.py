@@ -6,13 +6,13 @@ import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from ganbench.errors import UsageError
@@ -25,6 +25,7 @@ from ganbench.human.session import Sessions
 from ganbench.human.sheet import sheet
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+Known = TypeVar("Known")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -45,7 +46,7 @@ class Server:
         self._sessions = Sessions(folder)
         self._page = Page()
         self._raters = Rate(each_second=20, burst=200)  # a rater's page sends some four requests for a picture
-        self._strangers = Rate(each_second=1, burst=60)  # wrong tokens, and joining, for each address
+        self._strangers = Rate(each_second=1, burst=60)  # wrong tokens, for each address
 
     def app(self) -> Starlette:
         """The application."""
@@ -61,7 +62,9 @@ class Server:
             Route("/results/{token}", self._guarded(self._results), methods=["GET"]),
             Route("/results/{token}/{file}", self._guarded(self._results), methods=["GET"]),
         ]
-        return Starlette(routes=routes)
+        app = Starlette(routes=routes)
+        app.router.redirect_slashes = False  # it would send on to whatever host the request names, in the clear
+        return app
 
     def _guarded(self, endpoint: Endpoint) -> Endpoint:
         """An endpoint whose refusals become answers, and all of whose answers bear our headers."""
@@ -85,15 +88,16 @@ class Server:
     async def _words(self, request: Request) -> Response:
         """What the page says before anyone takes part; the shared link may read it, too."""
         if request.headers.get("x-shared") == "1":
-            await run_in_threadpool(self._sessions.check_shared, self._stranger(request))
+            await self._shared(request)
         else:
             await self._rater(request)
         return JSONResponse(words_of(self._sessions.study))
 
     async def _join(self, request: Request) -> Response:
-        await _json(request)
-        token = await run_in_threadpool(self._sessions.join, self._stranger(request))
-        return JSONResponse({"token": token}, 201)
+        given = await _json(request)
+        mine = given.get("token") if isinstance(given, dict) else None
+        await run_in_threadpool(self._sessions.join, await self._shared(request), mine)
+        return JSONResponse({}, 201)
 
     async def _state(self, request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(self._sessions.state, await self._rater(request)))
@@ -112,7 +116,8 @@ class Server:
     async def _picture(self, request: Request) -> Response:
         rater = await self._rater(request)
         path = await run_in_threadpool(self._sessions.picture, rater, request.path_params["address"])
-        return FileResponse(path, media_type="image/png", headers={"Cache-Control": "no-store"})
+        data = await run_in_threadpool(path.read_bytes)
+        return Response(data, media_type="image/png")  # not the file: its time tells in which order they were written
 
     async def _results(self, request: Request) -> Response:
         """What only the owner sees: the report, and beside it score.json and answers.csv."""
@@ -131,19 +136,23 @@ class Server:
         raise Refused(404, "There is score.json and answers.csv.")
 
     async def _rater(self, request: Request) -> int:
-        token = _bearer(request)
-        try:
-            rater = await run_in_threadpool(self._sessions.rater, token)
-        except Refused:
-            self._strangers.take(_address(request))
-            raise
+        rater = await self._known(request, self._sessions.rater)
         self._raters.take(str(rater))
         return rater
 
-    def _stranger(self, request: Request) -> str:
+    async def _shared(self, request: Request) -> str:
         """The shared token that someone without a place sends."""
-        self._strangers.take(_address(request))
+        await self._known(request, self._sessions.check_shared)
+        self._raters.take(f"shared, {_address(request)}")
         return _bearer(request)
+
+    async def _known(self, request: Request, check: Callable[[str], Known]) -> Known:
+        """What a check says of the token sent. Those that it refuses are counted against their address alone."""
+        try:
+            return await run_in_threadpool(check, _bearer(request))
+        except Refused:
+            self._strangers.take(_address(request))
+            raise
 
 
 def _bearer(request: Request) -> str:

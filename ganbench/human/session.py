@@ -13,7 +13,7 @@ from typing import Any
 
 from ganbench.errors import BadInput
 from ganbench.human.answers import ID, Answer, Refused, is_off
-from ganbench.human.database import Database, digest, new_token, now
+from ganbench.human.database import Database, digest, now
 from ganbench.human.plan import Names, masks_of, plan
 from ganbench.human.study import IMAGES, Study, read_study
 from ganbench.hype import KINDS
@@ -46,6 +46,10 @@ class Sessions:
                 found.setdefault((row["role"], row["kind"]), []).append(row["name"])
         return found
 
+    @property
+    def _masks(self) -> list[str]:
+        return [name for kind in KINDS for name in self._images.get(("mask", kind), ())]
+
     def is_owner(self, token: str) -> bool:
         """Whether this is the owner's token."""
         return secrets.compare_digest(digest(token), self._meta["owner"])
@@ -65,17 +69,25 @@ class Sessions:
         if shared is None or not secrets.compare_digest(digest(token), shared):
             raise Refused(401, _STRANGER)
 
-    def join(self, token: str) -> str:
-        """A place for someone with the shared link: the token of a new rater. Raises Refused (401, 403)."""
+    def join(self, token: str, mine: Any) -> None:
+        """A place for someone with the shared link. Raises Refused (400, 401, 403).
+
+        Args:
+            token: of the shared link.
+            mine: the rater's own token, drawn by the page. Who asks again with it, because the reply was lost, takes no
+                second place.
+        """
         self.check_shared(token)
-        mine = new_token()
+        if not isinstance(mine, str) or not _TOKEN.fullmatch(mine) or mine == token:
+            raise Refused(400, "token must be 32 letters, digits, - or _, drawn at random.")
         with self.database.writing() as db:
+            if db.execute("SELECT 1 FROM raters WHERE token_sha256 = ?", [digest(mine)]).fetchone():
+                return
             (n,) = db.execute("SELECT count(*) FROM raters").fetchone()
             if n >= self.study.raters:
                 raise Refused(403, "All places of this study are taken. Thank you for your interest.")
             db.execute("INSERT INTO raters (id, token_sha256, consented_at) VALUES (?, ?, ?)", [n, digest(mine), now()])
             self._enter_plan(db, n)
-        return mine
 
     def consent(self, rater: int) -> None:
         """The rater agrees to take part; a second time changes nothing."""
@@ -112,10 +124,8 @@ class Sessions:
             "progress": _progress(db, rater, trial),
             "block": trial["block"],
             "trial": trial["id"],
-            "width": trial["width"],
-            "height": trial["height"],
             "exposure_ms": self._exposure(db, rater, trial),
-            "masks": masks_of(self.study, rater, trial["position"], self._images) if self._flashes(trial) else [],
+            "masks": masks_of(self.study, rater, trial["position"]) if self._flashes(trial) else [],
         }
 
     def _flashes(self, trial: sqlite3.Row) -> bool:
@@ -140,12 +150,13 @@ class Sessions:
     def picture(self, rater: int, address: str) -> Path:
         """The file behind an address: the picture of the rater's current trial, or a mask. Raises Refused (404).
 
-        An address is looked up among what this rater may see now; it never becomes part of a path.
+        An address is the id of a trial, or the number of a mask. It is looked up among what this rater may see now, and
+        never becomes part of a path.
         """
         refused = Refused(404, "There is no such picture for you now.")
-        if not ID.fullmatch(address):
+        masks = {str(i): name for i, name in enumerate(self._masks)}
+        if not ID.fullmatch(address) and address not in masks:
             raise refused
-        masks = [name for kind in KINDS for name in self._images.get(("mask", kind), ())]
         with self.database.writing(synced=False) as db:
             trial = _current(db, rater)
             if trial is None:
@@ -154,7 +165,7 @@ class Sessions:
                 db.execute(_SEEN, [now(), address])
                 name = trial["image"]
             elif self._flashes(trial) and address in masks:
-                name = address
+                name = masks[address]
             else:
                 raise refused
         return self.folder / IMAGES / f"{name}.png"
@@ -196,7 +207,8 @@ class Sessions:
         if exposure is None:
             return
         before = settings.countdown_ms + settings.fixation_ms + exposure
-        if 1000 * (now() - trial["served_at"]) < before - _EARLY_MS:
+        since = 1000 * (now() - trial["served_at"])
+        if 0 <= since < before - _EARLY_MS:  # less than 0: the clock of this machine was set back meanwhile
             raise Refused(409, "This answer came before the picture can have been shown.")
 
     def _end(self, db: sqlite3.Connection, rater: int, phase: str) -> None:
@@ -227,7 +239,7 @@ def check_same(study: Study, meta: Mapping[str, str], folder: Path) -> None:
 def _current(db: sqlite3.Connection, rater: int) -> sqlite3.Row | None:
     """The first trial of a rater that has no answer."""
     found: sqlite3.Row | None = db.execute(
-        "SELECT trials.*, kind, role, width, height FROM trials JOIN images ON name = image "
+        "SELECT trials.*, kind, role FROM trials JOIN images ON name = image "
         "WHERE rater = ? AND NOT EXISTS (SELECT 1 FROM answers WHERE trial = trials.id) ORDER BY position LIMIT 1",
         [rater],
     ).fetchone()

@@ -213,7 +213,7 @@ def test_one_link_for_all(opened: Open, tmp_path: Path) -> None:
         page.goto(link)  # the same browser comes back to its own place
         page.wait_for_selector("text=You are back where you were.")
         assert len(Truth(folder).rows("SELECT id FROM raters")) == 1
-        assert Client(running.port, str(made.shared)).post("/api/join", {}).status == 201
+        assert Client(running.port, str(made.shared)).post("/api/join", {"token": "A" * 32}).status == 201
         late = opened(link, **PHONE)
         late.click("#go")
         late.wait_for_selector("text=All places of this study are taken.")

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 from human_raters import OTHER, SMALL, Client, Rater, Reply, Running, Truth, make_study, serving, start, take_part
 
+from ganbench.human.answers import Answer, Refused
 from ganbench.human.create import Made
+from ganbench.human.database import new_token
 from ganbench.human.score import score
+from ganbench.human.session import Sessions
 
 Run = Callable[..., Any]
 
@@ -236,6 +239,7 @@ def good(state: dict[str, Any]) -> dict[str, Any]:
         ({"answer": ["real"]}, 400),
         ({"reaction_ms": -1}, 400),
         ({"reaction_ms": 1e12}, 400),
+        ({"reaction_ms": 10**3000}, 400),
         ({"reaction_ms": "5"}, 400),
         ({"reaction_ms": None}, 400),
         ({"reaction_ms": True}, 400),
@@ -288,6 +292,8 @@ def test_methods_and_addresses_that_are_none(served: Served) -> None:
     assert client.get("/api/answer").status == 405
     assert client.get("/").status == 404
     assert client.get("/docs").status == 404
+    elsewhere = client.get(f"/r/{client.token}/", Host="elsewhere.example")
+    assert (elsewhere.status, elsewhere.headers.get("location")) == (404, None)
 
 
 def test_too_many_requests_wait(tmp_path: Path) -> None:
@@ -314,7 +320,7 @@ def test_nothing_tells_the_answer_before_it_is_given(served: Served) -> None:
     names = {row["name"] for row in served.truth.rows("SELECT name FROM images")}
     state, told = client.begin(), b""
     while "trial" in state:
-        assert set(state) == {"phase", "progress", "block", "trial", "width", "height", "exposure_ms", "masks"}
+        assert set(state) == {"phase", "progress", "block", "trial", "exposure_ms", "masks"}
         picture = client.get(f"/api/picture/{state['trial']}")
         assert picture.headers["cache-control"] == "no-store"
         told += str(sorted(picture.headers.items())).encode()
@@ -330,15 +336,18 @@ def test_nothing_tells_the_answer_before_it_is_given(served: Served) -> None:
 
 
 def test_both_kinds_look_the_same_from_outside(served: Served) -> None:
-    """Headers of a picture say its length, and that of two pictures of one size says nothing."""
+    """Headers of pictures differ in their length alone, which their pixels decide; none tells when a file was written."""
     client = served.client()
-    state = client.begin()
-    reply = client.get(f"/api/picture/{state['trial']}")
-    assert reply.headers["content-type"] == "image/png"
-    assert set(reply.headers) <= {
-        "date", "content-type", "content-length", "last-modified", "etag", "accept-ranges", "cache-control",
-        "x-content-type-options", "x-frame-options", "referrer-policy", "cross-origin-opener-policy",
-        "cross-origin-resource-policy", "permissions-policy", "content-security-policy",
+    state, found = client.begin(), dict[str, dict[str, str]]()
+    while len(found) < 2:
+        reply, about = client.get(f"/api/picture/{state['trial']}"), served.truth.of(state["trial"])
+        found[about["kind"]] = {k: v for k, v in reply.headers.items() if k not in ("date", "content-length")}
+        state = client.send(state, about["kind"]).json["next"]
+    assert found["real"] == found["fake"]
+    assert found["real"]["content-type"] == "image/png"
+    assert set(found["real"]) == {
+        "content-type", "cache-control", "x-content-type-options", "x-frame-options", "referrer-policy",
+        "cross-origin-opener-policy", "cross-origin-resource-policy", "permissions-policy", "content-security-policy",
     }  # fmt: skip
 
 
@@ -382,15 +391,30 @@ def test_one_link_for_all_closes_when_the_places_are_taken(tmp_path: Path) -> No
         assert shared.get("/api/words", **{"X-Shared": "1"}).status == 200
         assert shared.get("/api/state").status == 401  # it is no rater's link
         with ThreadPoolExecutor(8) as pool:
-            joined = list(pool.map(lambda _: Client(running.port, str(made.shared)).post("/api/join", {}), range(8)))
+            mine = [new_token() for _ in range(8)]
+            joined = list(pool.map(lambda t: Client(running.port, str(made.shared)).post("/api/join", {"token": t}), mine))
         assert sorted(reply.status for reply in joined) == [201] * 3 + [403] * 5
         assert "All places of this study are taken" in error_of(next(r for r in joined if r.status == 403))
-        tokens = {reply.json["token"] for reply in joined if reply.status == 201}
-        assert len(tokens) == 3
+        tokens = [token for token, reply in zip(mine, joined, strict=True) if reply.status == 201]
         for token in tokens:
             assert Client(running.port, token).get("/api/state").json["phase"] == "tutorial"
-        assert Client(running.port, "A" * 32).post("/api/join", {}).status == 401
-        assert Client(running.port, next(iter(tokens))).post("/api/join", {}).status == 401
+            assert Client(running.port, token).post("/api/join", {"token": new_token()}).status == 401
+            assert shared.post("/api/join", {"token": token}).status == 201  # the reply was lost: it is the same place
+        assert Client(running.port, "A" * 32).post("/api/join", {"token": new_token()}).status == 401
+        assert len(Truth(folder).rows("SELECT id FROM raters")) == 3
+
+
+def test_a_token_of_ones_own_is_one(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    made = make_study(folder, *SMALL, raters=3, shared=True)
+    with serving(folder) as running:
+        shared = Client(running.port, str(made.shared))
+        for body in ({}, {"token": 5}, {"token": "x"}, {"token": "A" * 33}, {"token": "é" * 32}, {"token": made.shared}, []):
+            assert shared.post("/api/join", body).status == 400
+        strangers = {Client(running.port, "B" * 32).post("/api/join", {}).status for _ in range(80)}
+        assert strangers == {401, 429}
+        # Whoever has the link comes in nevertheless: behind a server with HTTPS all have one address.
+        assert shared.post("/api/join", {"token": new_token()}).status == 201
 
 
 # HYPE time, without a browser
@@ -415,15 +439,33 @@ def test_nobody_answers_before_a_picture_was_shown(tmp_path: Path) -> None:
         assert client.send(state, "real", shown_ms=500.0, frame_ms=16.7).status == 200
 
 
+def test_a_clock_that_is_set_back_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "s"
+    made = make_study(folder, *SMALL, "trials=6", "blocks=1", protocol="time", raters=1)
+    sessions, clock = Sessions(folder), [1e9]
+    monkeypatch.setattr("ganbench.human.session.now", lambda: clock[0])
+    rater = sessions.rater(made.raters[0])
+    sessions.consent(rater)
+    trial = sessions.state(rater)["trial"]
+    sessions.picture(rater, trial)
+    clock[0] += 0.9
+    given = Answer(trial=trial, answer="real", reaction_ms=1.0, shown_ms=500.0, frame_ms=16.7)
+    with pytest.raises(Refused, match="before the picture can have been shown"):
+        sessions.answer(rater, given)
+    clock[0] -= 3600
+    assert sessions.answer(rater, given)["next"]["progress"]["done"] == 1
+
+
 def test_the_staircase_is_the_servers(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     quick = ("countdown_ms=0", "fixation_ms=0", "start_ms=30", "lowest_ms=10", "highest_ms=60", "tutorial=0")
     made = make_study(folder, "trials=12", "blocks=3", "qualification=0", "checks=0", *quick, protocol="time", raters=1)
     with serving(folder) as running:
         client, truth = Client(running.port, made.raters[0]), Truth(folder)
-        state, asked = client.begin(), list[int]()
+        state, asked, told = client.begin(), list[int](), ""
         while "trial" in state:
             asked.append(state["exposure_ms"])
+            told += str(state)
             kind = truth.of(state["trial"])["kind"]
             answer = kind if len(asked) % 2 else OTHER[kind]
             client.get(f"/api/picture/{state['trial']}")
@@ -432,6 +474,7 @@ def test_the_staircase_is_the_servers(tmp_path: Path) -> None:
             reply = client.send(state, answer, shown_ms=state["exposure_ms"] + late, frame_ms=16.7)
             assert reply.json["correct"] is (answer == kind)
             state = reply.json["next"]
+    assert not [row["name"] for row in truth.rows("SELECT name FROM images") if row["name"] in told]
     assert asked == [30, 20, 50, 40] * 3  # right, wrong, right, wrong; each block begins anew
     found = score(folder)
     assert found.exposures is not None

@@ -18,6 +18,12 @@ function remembered(mine) {
   }
 }
 
+// A token of one's own: 192 random bits as 32 letters.
+function drawn() {
+  const bytes = crypto.getRandomValues(new Uint8Array(24));
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
+}
+
 class Refusal extends Error {
   constructor(status, message) {
     super(message);
@@ -31,16 +37,18 @@ async function ask(path, { body, shared = false, picture = false } = {}) {
   if (shared) headers["X-Shared"] = "1";
   if (body) headers["Content-Type"] = "application/json";
   for (let wait = 500; ; wait = Math.min(2 * wait, 8000)) {
-    let response = null;
     try {
-      response = await fetch(path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body) });
-    } catch {
+      const response = await fetch(path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body) });
+      if (response.status !== 429 && response.status < 500) {
+        const found = await (picture && response.ok ? response.blob() : response.json());
+        trouble("");
+        if (!response.ok) throw new Refusal(response.status, found.error);
+        return found;
+      }
+      if (response.status !== 429) trouble("The server cannot answer now. Trying again; what you have answered is kept.");
+    } catch (problem) {
+      if (!(problem instanceof TypeError)) throw problem; // of fetch: nobody there, or gone in the middle of a reply
       trouble("The connection is lost. Trying again; what you have answered is kept.");
-    }
-    if (response && response.status !== 429 && response.status < 500) {
-      trouble("");
-      if (!response.ok) throw new Refusal(response.status, (await response.json()).error);
-      return picture ? response.blob() : response.json();
     }
     await new Promise((done) => setTimeout(done, wait));
   }
@@ -252,7 +260,9 @@ async function main() {
   if (state.phase === "consent") {
     await read("Taking part", [...words.consent, `~It takes about ${words.minutes} minutes.`], "I agree, and take part");
     if (fresh) {
-      token = (await ask("/api/join", { body: {}, shared: true })).token;
+      const mine = drawn(); // by the page: asking again after a reply that was lost takes no second place
+      await ask("/api/join", { body: { token: mine }, shared: true });
+      token = mine;
       remembered(token);
     }
     state = await ask("/api/consent", { body: {} });
