@@ -89,7 +89,7 @@ class Database:
             with self.reading() as db:
                 db.execute("SELECT count(*) FROM answers").fetchone()
         except sqlite3.DatabaseError as error:
-            raise BadInput(f"{self._path} is not the database of a study: {error}.") from error
+            raise BadInput(f"{self._path} cannot be read as the database of a study: {error}.") from error
 
     def hold(self) -> None:
         """Keeps one connection open. SQLite tidies up whenever the last one is closed, which takes long."""

@@ -1,8 +1,10 @@
 """The server of a study: the page, its few requests, and the owner's results. Starlette and uvicorn, extra `human`."""
 
 import json
+import logging
 import os
 import socket
+import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -26,6 +28,7 @@ from ganbench.human.sheet import sheet
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Known = TypeVar("Known")
+_LOG = logging.getLogger("uvicorn.error")  # on stderr
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -74,6 +77,9 @@ class Server:
                 response = await endpoint(request)
             except Refused as refused:
                 response = JSONResponse({"error": refused.message}, refused.status)
+            except sqlite3.OperationalError as error:  # such as a disk that is full; the page asks again
+                _LOG.error("The database of the study cannot be used: %s.", error)
+                response = JSONResponse({"error": "The study cannot store anything now."}, 503)
             for name, value in _HEADERS.items():
                 response.headers.setdefault(name, value)
             response.headers.setdefault("Content-Security-Policy", _NOTHING)

@@ -234,7 +234,7 @@ def test_a_damaged_database_is_told(tmp_path: Path) -> None:
     for extra in ("-wal", "-shm"):
         (tmp_path / "s" / f"study.sqlite{extra}").unlink(missing_ok=True)
     (tmp_path / "s" / "study.sqlite").write_bytes(b"no database" * 1000)
-    with pytest.raises(BadInput, match="not the database of a study"):
+    with pytest.raises(BadInput, match="cannot be read as the database of a study"):
         Sessions(tmp_path / "s")
 
 
