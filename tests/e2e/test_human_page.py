@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import pytest
 from human_raters import QUICK, SMALL, Client, Rater, Truth, make_study, serving, start
 
 from ganbench.human.create import Made
+from ganbench.human.database import new_token
 from ganbench.human.score import collect, score
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
@@ -33,6 +36,41 @@ def browser() -> Iterator["Browser"]:
 
 Open = Callable[..., "Page"]
 
+# When frames began, and at which of them the picture of a trial came and went.
+RECORDER = """
+window.recorded = { frames: [], turns: [] };
+requestAnimationFrame(function note(now) {
+  recorded.frames.push(now);
+  requestAnimationFrame(note);
+});
+new MutationObserver((changes) => {
+  for (const { target, oldValue } of changes) {
+    const [is, was] = [target.className, oldValue || ""].map((names) => names.split(" ").includes("seen"));
+    if (target.tagName === "IMG" && is !== was && target === target.parentElement.lastElementChild)
+      recorded.turns.push([is, document.timeline.currentTime]);
+  }
+}).observe(document, { subtree: true, attributeFilter: ["class"], attributeOldValue: true });
+"""
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """How long a picture was there, and whether the display had every frame meanwhile."""
+
+    ms: float
+    frames_kept: bool
+
+
+def exposures_in(recorded: dict[str, list[Any]]) -> list[Exposure]:
+    """What the recorder saw; a picture that stays, as beside its solution, is no exposure."""
+    frames, turns = np.array(recorded["frames"]), recorded["turns"]
+    usual, found = float(np.median(np.diff(frames))), list[Exposure]()
+    for (came, since), (stays, until) in pairwise(turns):
+        if came and not stays:
+            during = frames[(frames >= since - 0.05) & (frames <= until + 0.05)]
+            found.append(Exposure(until - since, bool(np.diff(during).max() < 1.5 * usual)))
+    return found
+
 
 @pytest.fixture
 def opened(browser: "Browser") -> Iterator[Open]:
@@ -40,9 +78,10 @@ def opened(browser: "Browser") -> Iterator[Open]:
     with contextlib.ExitStack() as stack:
         complaints: list[str] = []
 
-        def call(address: str, *, beside: "Page | None" = None, **device: Any) -> "Page":
+        def call(address: str, *, beside: "Page | None" = None, before: str = "", **device: Any) -> "Page":
             context = beside.context if beside else stack.enter_context(browser.new_context(**device))
             page = context.new_page()
+            page.add_init_script(before)
             origin = "/".join(address.split("/")[:3])
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on(
@@ -82,22 +121,29 @@ def test_a_whole_study_without_time_limit(opened: Open, tmp_path: Path, device: 
 
 @pytest.mark.slow
 def test_a_whole_study_of_exposures_and_their_truth(opened: Open, tmp_path: Path) -> None:
-    """201 exposures: those further than a frame from what was asked are flagged, and at most 5 % are."""
+    """201 exposures: those further than a frame from what was asked are flagged, and at most 5 % are.
+
+    A recorder beside the page's own script times them too, and sees which frames the display lost: a machine with too
+    much to do shows nothing on time, whatever a page does. The 5 % are of the exposures during which none was lost.
+    """
     folder = tmp_path / "s"
     settings = ("trials=66", "blocks=3", "tutorial=1", "qualification=2", "checks=1", "images=33")
     exposures = ("start_ms=120", "lowest_ms=100", "highest_ms=220", "right_ms=20")
     made = make_study(folder, *settings, *exposures, *QUICK, "fixation_ms=0", protocol="time", raters=3)
     raters = [Rater(rate, np.random.default_rng(11)) for rate in RATES]
+    recorded: list[Exposure] = []
     with serving(folder) as running:
         for number, (link, rater) in enumerate(zip(links(made, running.url), raters, strict=True)):
-            page = opened(link)
+            page = opened(link, before=RECORDER)
             assert Viewer(page, rater, Truth(folder), number).go_on() == "Thank you"
+            recorded += exposures_in(page.evaluate("() => recorded"))[-67:]
             page.close()
     found, answers = score(folder), collect(folder)
     assert [round(66 * each.error) for each in found.by_rater] == [rater.wrong for rater in raters]
     shown = [each for each in answers.judgements if each.phase == "trial"]
     assert len(shown) == 201
-    for each in shown:
+    for each, exposure in zip(shown, recorded, strict=True):
+        assert each.shown_ms == pytest.approx(exposure.ms, abs=0.5)
         assert each.shown_ms is not None
         assert each.asked_ms is not None
         assert each.frame_ms is not None
@@ -108,12 +154,17 @@ def test_a_whole_study_of_exposures_and_their_truth(opened: Open, tmp_path: Path
             steps = answers.study.settings.staircase.exposures([each.correct for each in mine])
             assert [each.asked_ms for each in mine] == steps[:-1]
     assert found.exposures is not None
-    told = f"{found.exposures.off} of {found.exposures.n} off, the largest by {found.exposures.largest_ms} ms"
-    assert found.exposures.within is not None
-    assert found.exposures.within >= 0.95, told
+    assert (found.exposures.n, found.exposures.off) == (201, sum(each.off for each in shown))
     # Who errs more looks longer.
     modes = [float(np.mean(each.modes_ms)) for each in found.by_rater]
     assert modes[0] < modes[2]
+    judged = [each for each, exposure in zip(shown, recorded, strict=True) if exposure.frames_kept]
+    if len(judged) < 100:
+        pytest.skip(
+            f"this machine lost frames of the display in {201 - len(judged)} of 201 exposures: none can be judged"
+        )
+    off = sum(each.off for each in judged)
+    assert off <= 0.05 * len(judged), f"{off} of {len(judged)} off, the largest by {found.exposures.largest_ms} ms"
 
 
 def test_who_does_not_qualify_is_thanked(opened: Open, tmp_path: Path) -> None:
@@ -169,7 +220,13 @@ def test_a_server_that_is_away_for_a_moment(opened: Open, tmp_path: Path) -> Non
     try:
         page = opened(links(made, running.url)[0])
         viewer = Viewer(page, Rater(0, np.random.default_rng(0)), truth, 0)
-        viewer.go_on(7)
+        viewer.go_on(6)
+        page.route("**/api/answer", lambda route: route.fulfill(status=503, body="full"))
+        page.keyboard.press(truth.current(0)["kind"][0])  # type: ignore[index]
+        page.wait_for_selector("#trouble:text('The server cannot answer now')")
+        page.unroute("**/api/answer")
+        page.wait_for_selector("#fake:enabled:visible")
+        assert truth.answers() == 7
         running.kill()
         kind = truth.current(0)["kind"]  # type: ignore[index]
         page.keyboard.press(kind[0])
@@ -206,14 +263,22 @@ def test_one_link_for_all(opened: Open, tmp_path: Path) -> None:
     with serving(folder) as running:
         link = f"{running.url}/join/{made.shared}"
         page = opened(link)
+        lost: list[int] = []
+
+        def lose(route: Any) -> None:  # the server has given the place, and its reply is lost
+            lost.append(route.fetch().status)
+            route.abort()
+
+        page.route("**/api/join", lose, times=1)
         page.click("#go")
         page.wait_for_url("**/r/*")
+        assert lost == [201]
         viewer = Viewer(page, Rater(0, np.random.default_rng(0)), Truth(folder), 0)
         viewer.go_on(3)
         page.goto(link)  # the same browser comes back to its own place
         page.wait_for_selector("text=You are back where you were.")
         assert len(Truth(folder).rows("SELECT id FROM raters")) == 1
-        assert Client(running.port, str(made.shared)).post("/api/join", {"token": "A" * 32}).status == 201
+        assert Client(running.port, str(made.shared)).post("/api/join", {"token": new_token()}).status == 201
         late = opened(link, **PHONE)
         late.click("#go")
         late.wait_for_selector("text=All places of this study are taken.")

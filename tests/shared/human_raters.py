@@ -186,7 +186,7 @@ def take_part(client: Client, rater: Rater, truth: Truth, *, patience: float = 3
                 continue
             assert reply.status == 200, reply.body
             taken.append(state["trial"])
-            state = reply.json["next"]
+            state, until = reply.json["next"], time.monotonic() + patience
         except (OSError, http.client.HTTPException):
             if time.monotonic() > until:
                 raise
