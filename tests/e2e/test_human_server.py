@@ -1,6 +1,7 @@
 """A study served: many raters at once, a server that is killed, and everything that is refused."""
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -103,6 +104,25 @@ def test_a_server_that_is_killed_loses_no_answer(tmp_path: Path) -> None:
     found = score(folder)
     assert found.raters.counted == 6
     assert sum(each.answers for each in found.pictures) == 6 * 24
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")
+def test_a_disk_that_is_full_loses_nothing(tmp_path: Path) -> None:
+    import resource
+
+    folder = tmp_path / "s"
+    made = make_study(folder, *SMALL, raters=1)
+    with serving(folder) as running:
+        client = Client(running.port, made.raters[0])
+        state = client.begin()
+        client.get(f"/api/picture/{state['trial']}")
+        resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        full = client.send(state, "real")
+        assert (full.status, error_of(full)) == (503, "The study cannot store anything now.")
+        assert Truth(folder).answers() == 0
+        resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert client.send(state, "real").status == 200
+    assert Truth(folder).answers() == 1
 
 
 # What is refused
