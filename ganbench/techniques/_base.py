@@ -1,5 +1,6 @@
 """What a training technique is: a change to networks, losses or steps that suits more than one variant."""
 
+import sys
 from abc import ABC
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,14 +105,8 @@ class Technique(nn.Module, ABC):
 
 def d_loss_of(kind: type[Variant]) -> Callable[..., Tensor] | None:
     """The function of logits that a variant's file names `d_loss`; None where it has none."""
-    found: Callable[..., Tensor] | None = _module_of(kind).get("d_loss")
+    found: Callable[..., Tensor] | None = getattr(sys.modules[kind.__module__], "d_loss", None)
     return found
-
-
-def _module_of(kind: type[Variant]) -> dict[str, Any]:
-    import sys
-
-    return vars(sys.modules[kind.__module__])
 
 
 def players(variant: Variant, name: str) -> dict[Player, torch.optim.Optimizer]:

@@ -1,7 +1,7 @@
 """Building a variant with techniques: its networks through theirs, D's eyes and ears, and its descents."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -117,7 +117,7 @@ def fitted(kind: type[Variant], config: Any, problem: Problem, tools: Sequence[T
         if why:
             raise UsageError(f"{tool.name} does not suit {kind.__name__}: it {why}.")
     made = [tool.kind(tool.config, problem) for tool in tools]
-    told = {each.name: getattr(problem, each.name) for each in Problem.__dataclass_fields__.values()}
+    told = {each.name: getattr(problem, each.name) for each in fields(Problem)}
     altered = _Altered(**told, techniques=made)
     variant = kind(config, altered)
     optimisers = players(variant, tools[0].name)
@@ -148,21 +148,28 @@ def _attach(
         technique.begin(variant)
 
 
+def _forget(watched: _Watched | None) -> None:
+    """What D saw for techniques is no part of the variant's next update."""
+    if watched:
+        watched.seen, watched.logits = [], []
+
+
 def _turn(
     player: Player, optimiser: torch.optim.Optimizer, made: Sequence[Technique], watched: _Watched | None
 ) -> None:
     def change(loss: Tensor, down: Descent) -> Tensor:
         update = watched.update(player, optimiser) if watched else Update(player, optimiser, [], [])
+        own = loss
         for technique in made:
             changed = technique.loss(loss, update)
             if changed is None:
-                return loss
+                _forget(watched)
+                return own
             loss = changed
         down(optimiser, loss)
         for technique in made:
             technique.stepped(update)
-        if watched:
-            watched.update(player, optimiser)  # what techniques looked at is theirs
+        _forget(watched)
         return loss
 
     alter(optimiser, change)

@@ -258,6 +258,15 @@ def test_G_waits_until_D_is_ready() -> None:
     assert made.optimisers()["opt_G"].state[next(made.G.parameters())]["step"] == 1
 
 
+def test_what_another_technique_looked_at_is_forgotten_where_an_update_is_left_out() -> None:
+    """Feature matching shows D the reals once more; D's next update still begins with reals of its own."""
+    made, reals = with_techniques("ns-gan", "feature-matching", "discriminator-pretraining"), Reals(SMALL[1])
+    matching, _ = parts(made)
+    for i in range(3):
+        made.step(reals)
+        assert torch.equal(matching._real, Reals(SMALL[1], 6 * i).draw(6))  # type: ignore[arg-type]
+
+
 # ---------------------------------------------------------------- augmentation
 
 
