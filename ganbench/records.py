@@ -119,7 +119,8 @@ class CurvePoint:
         fraction: of the budget.
         step, flops, kimg, seconds: spent up to there.
         n: samples that were scored.
-        ema, raw: values by key of a metric, of the averaged and of the plain weights; None for what had no value.
+        ema, raw: values by key of a metric, of the averaged weights and, at the last point, of the plain ones; None for
+            what had no value.
         validation: values of the averaged weights by which the best point is chosen; never ranked.
     """
 
@@ -130,7 +131,7 @@ class CurvePoint:
     seconds: float
     n: int
     ema: dict[str, float | None]
-    raw: dict[str, float | None]
+    raw: dict[str, float | None] = field(default_factory=dict)
     validation: dict[str, float | None] = field(default_factory=dict)
 
 

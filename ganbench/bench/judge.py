@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -12,10 +12,14 @@ from torch import Tensor
 from ganbench.bench.build import Built
 from ganbench.bench.seeds import judged_codes, judged_labels
 from ganbench.bench.spec import Judging
+from ganbench.evaluation.clock import Clock
+from ganbench.evaluation.engine import Engine
 from ganbench.evaluation.options import Options, metric_names
 from ganbench.evaluation.points import evaluate_points, is_distribution
-from ganbench.evaluation.run import evaluate
+from ganbench.evaluation.run import prepare, score_opened
+from ganbench.evaluation.samples import open_samples
 from ganbench.images.indexed import IndexedSource
+from ganbench.metrics._registry import METRICS
 from ganbench.progress import Progress, Warn, silent, unheard
 from ganbench.results import Result
 from ganbench.variants._base import LabelledVariant, Variant, made
@@ -116,7 +120,7 @@ def judging_of_run(built: Built) -> Judging | None:
 
 @dataclass(frozen=True)
 class Judge:
-    """Scores samples of a run.
+    """Scores samples of a run. Networks and references stay loaded from one call to the next.
 
     Args:
         built: the run.
@@ -129,38 +133,44 @@ class Judge:
     how: Judging
     offline: bool = False
     warn: Warn = unheard
+    _engines: dict[tuple[str, bool], Engine] = field(default_factory=dict, init=False)
 
-    def scores(
-        self,
-        sets: dict[str, Tensor],
-        *,
-        labels: Tensor | None = None,
-        reference: str | None = None,
-        keep: bool = False,
-    ) -> dict[str, Result]:
-        """The results of named sets of samples, which share the network.
+    def scores(self, sets: dict[str, Tensor], *, labels: Tensor | None = None, keep: bool = False) -> dict[str, Result]:
+        """The results of named sets of samples.
 
         Args:
             sets: samples by a name that says which.
             labels: the class of each sample, for the first of each set alike; None where they have none.
-            reference: another than that of `how`.
-            keep: keep their features for a second reference.
+            keep: keep their features, for `validation`.
         """
+        return self._scores(self.how.reference, metric_names(self.how.metrics), sets, labels=labels, keep=keep)
+
+    def validation(self, name: str, samples: Tensor, *, labels: Tensor | None = None) -> Result:
+        """The scores of samples against held-out images, as far as they decide which point is best."""
+        assert self.how.validation is not None
+        names = metric_names(self.how.metrics)
+        deciding = tuple(each for each in names if self.how.ranked_by in METRICS.get(each).keys)
+        sets = {name: samples}
+        return self._scores(self.how.validation, deciding or names, sets, labels=labels, keep=True)[name]
+
+    def _scores(
+        self, real: str, metrics: tuple[str, ...], sets: dict[str, Tensor], *, labels: Tensor | None, keep: bool
+    ) -> dict[str, Result]:
         options = Options(
-            metrics=metric_names(self.how.metrics),
+            metrics=metrics,
             protocol=self.how.protocol,
             device=self.built.spec.device,
             offline=self.offline,
             cache=keep,
             command=f"{self.built.spec.variant} {self.built.spec.id}",
         )
-        real = reference or self.how.reference
-        names = list(sets)
         if is_distribution(real):
-            return {name: evaluate_points(sets[name].numpy(), real, options=options) for name in names}
-        sources = [image_source(sets[name], f"{self.built.spec.variant}, {name}", labels) for name in names]
-        outcomes = evaluate(sources, real, options=options, warn=self.warn)
-        return {name: outcome.result for name, outcome in zip(names, outcomes, strict=True)}
+            return {name: evaluate_points(each.numpy(), real, options=options) for name, each in sets.items()}
+        if (real, keep) not in self._engines:
+            self._engines[real, keep] = prepare(real, options=options, progress=silent, warn=self.warn, clock=Clock())
+        sources = [image_source(each, f"{self.built.spec.variant}, {name}", labels) for name, each in sets.items()]
+        outcomes = score_opened(self._engines[real, keep], [open_samples(source, options) for source in sources])
+        return {name: outcome.result for name, outcome in zip(sets, outcomes, strict=True)}
 
 
 def image_source(samples: Tensor, name: str, labels: Tensor | None = None) -> IndexedSource:

@@ -62,7 +62,9 @@ class Scores:
         how = judge.how
         with built.ema.applied():
             averaged = sample(built, how.points_n)
-        sets = {_AVERAGED: averaged, _RAW: sample(built, how.raw_n)}
+        sets = {_AVERAGED: averaged}
+        if fraction == how.at[-1]:  # those of other points would be shown nowhere
+            sets[_RAW] = sample(built, how.raw_n)
         labels = labels_of(built, max(how.points_n, how.raw_n))
         results = judge.scores(sets, labels=labels, keep=how.validation is not None)
         point = CurvePoint(
@@ -73,12 +75,11 @@ class Scores:
             seconds=seconds,
             n=how.points_n,
             ema=values_of(results[_AVERAGED]),
-            raw=values_of(results[_RAW]),
+            raw=values_of(results[_RAW]) if _RAW in results else {},
         )
         if how.validation is not None:
-            again = judge.scores({_AVERAGED: averaged}, labels=labels, reference=how.validation, keep=True)
-            point = replace(point, validation=values_of(again[_AVERAGED]))
-        self.raw = results[_RAW]  # of the last point: that of the last checkpoint
+            point = replace(point, validation=values_of(judge.validation(_AVERAGED, averaged, labels=labels)))
+        self.raw = results.get(_RAW)
         save_checkpoint(self._weights_of(len(self.curve)), {"weights": built.ema.weights()})
         self.curve.append(point)
 

@@ -58,11 +58,16 @@ def evaluate(
     clock = Clock()
     with clock.stage("open"):
         opened = [open_samples(fake, options) for fake in fakes]
-    engine = prepare(real, options=options, progress=progress, warn=warn, clock=clock)
-    start = dict(clock.seconds)
+    yield from score_opened(prepare(real, options=options, progress=progress, warn=warn, clock=clock), opened)
+
+
+def score_opened(engine: Engine, opened: Sequence[Opened]) -> Iterator[Outcome]:
+    """Scores samples that `open_samples` opened. May be called again: network and reference stay loaded."""
+    start = dict(engine.clock.seconds)
     for each in opened:
-        clock.seconds = dict(start)
+        engine.clock.seconds = dict(start)
         yield _one(engine, each)
+    engine.clock.seconds = start
 
 
 def _points(

@@ -210,16 +210,33 @@ def slow_mmd(x: Array, y: Array, gamma: float) -> float:
     return float(own - 2 * xy.mean())
 
 
-@pytest.mark.parametrize("whole", [1 << 24, 0])
-def test_kernel_distance_is_that_of_the_twin(whole: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ganbench.metrics._kernel._WHOLE", whole)
+@pytest.mark.parametrize("tile", [1024, 4])
+@pytest.mark.parametrize("subsets", [2, 5, 9])  # 2: each block for itself; 9: every pair once
+def test_kernel_distance_is_that_of_the_twin(subsets: int, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganbench.metrics._kernel._TILE", tile)
     x, y = normal(70, 6, 1), normal(55, 6, 2, 1.2, 0.4)
     rng = np.random.RandomState(2020)
-    pairs = [(rng.choice(70, 30, replace=False), rng.choice(55, 30, replace=False)) for _ in range(5)]
+    pairs = [(rng.choice(70, 30, replace=False), rng.choice(55, 30, replace=False)) for _ in range(subsets)]
+    group = group_of_each(0, 70, 2020)
+    without = [np.mean([slow_mmd(x[i[group[i] != g]], y[j], 1 / 6) for i, j in pairs]) for g in range(GROUPS)]
     wanted = [slow_mmd(x[i], y[j], 1 / 6) for i, j in pairs]
-    found = Kid(subsets=5, subset_size=30).compute(fake=Features(x), real=Features(y))["kernel_distance"]
+    spread = jackknife(float(np.mean(wanted)), without, sizes=np.bincount(group, minlength=GROUPS).tolist())
+    kid = Kid(subsets=subsets, subset_size=30)
+    found = kid.compute(fake=Features(x), real=Features(y))["kernel_distance"]
     assert found.value == pytest.approx(np.mean(wanted), rel=1e-10)
     assert found.details == {"subset_std": pytest.approx(np.std(wanted), rel=1e-10), "subset_size": 30}
+    assert found.stderr == pytest.approx(spread.stderr, rel=1e-9)
+
+
+def test_what_is_kept_of_the_reals_serves_only_the_same_draws() -> None:
+    """Subsets of the reals are drawn behind those of the fakes, so that they depend on how many fakes there are."""
+    y = normal(55, 6, 2, 1.2, 0.4)
+    real, kids = Features(y), (Kid(subsets=9, subset_size=30), Kid(subsets=9, subset_size=30, gamma=0.3))
+    for n in (70, 60, 70):
+        for kid in kids:
+            x = normal(n, 6, n)
+            known = kid.compute(fake=Features(x), real=real)["kernel_distance"]
+            assert known == kid.compute(fake=Features(x), real=Features(y))["kernel_distance"]
 
 
 def test_subsets_are_no_larger_than_the_smaller_set() -> None:
