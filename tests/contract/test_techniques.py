@@ -160,6 +160,7 @@ def test_the_first_batch_that_D_sees_in_its_update_is_real(name: str, monkeypatc
     seen: dict[str, list[list[bool]]] = {"G": [], "D": []}
 
     def stepped(self: Technique, update: Any) -> None:
+        assert [len(each) for each in update.logits] == [len(each.x) for each in update.seen]
         seen[update.player].append([bool((each.x.flatten(1) > 4).any(1).all()) for each in update.seen])
 
     monkeypatch.setattr(TECHNIQUES.get("ttur"), "stepped", stepped)

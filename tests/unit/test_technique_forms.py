@@ -164,9 +164,10 @@ def test_the_best_D_is_target_p_over_the_sum() -> None:
     assert best == pytest.approx(target * p / (p + q), abs=1e-4)
 
 
-def test_smoothing_is_for_D_alone_and_adds_its_share() -> None:
-    plain, smooth = with_techniques("ns-gan"), with_techniques("ns-gan", "label-smoothing")
-    D = plain.get_submodule("D")
+@pytest.mark.parametrize(("name", "of_reals"), [("ns-gan", "D"), ("infogan", "D.D")])
+def test_smoothing_is_for_D_alone_and_adds_its_share_of_the_reals(name: str, of_reals: str) -> None:
+    plain, smooth = with_techniques(name), with_techniques(name, "label-smoothing")
+    D = plain.get_submodule(of_reals)
     with torch.no_grad():
         added = 0.1 * float(D(Reals(SMALL[1]).draw(6)).mean())
     one, two = plain.step(Reals(SMALL[1])), smooth.step(Reals(SMALL[1]))
@@ -331,6 +332,29 @@ def test_p_follows_how_well_D_knows_the_reals() -> None:
     assert found == [0, 0.12, 0.12, 0.24, 0.24, 0.12]
     part.stepped(Update("G", optimiser, [], [torch.full((6, 1), 1.0)]))
     assert float(part.get_buffer("reals")) == 0
+
+
+@pytest.mark.parametrize(("name", "pac", "beside"), [("cgan", 1, 1), ("pacgan", 2, 0), ("ns-gan", 1, 0)])
+def test_each_datum_is_augmented_by_itself_and_maps_of_classes_are_not(name: str, pac: int, beside: int) -> None:
+    made = with_techniques(name, "diffaugment", case=COLOUR)
+    (part,) = parts(made)
+    shapes: list[tuple[int, ...]] = []
+
+    def brighter(x: Tensor) -> Tensor:
+        shapes.append(tuple(x.shape))
+        return x + 1
+
+    part.into_D = brighter  # type: ignore[method-assign]
+    D = next(m for m in made.modules() if isinstance(m, Discriminator))
+    assert isinstance(D.trunk, nn.Sequential)
+    read: list[Tensor] = []
+    D.trunk[0].register_forward_pre_hook(lambda _, given: read.append(given[0]))
+    x = normal(4, 3 * pac + beside, 8, 8)
+    D(x)
+    assert shapes == [(4 * pac, 3, 8, 8)]
+    wanted = x.clone()
+    wanted[:, : 3 * pac] += 1
+    assert torch.equal(read[0], wanted)
 
 
 def test_what_is_not_augmented_is_what_penalties_are_taken_at() -> None:
