@@ -73,10 +73,30 @@ def test_its_gradient_is_that_of_the_formula() -> None:
     update = Update("G", made.optimisers()["opt_G"], [Seen(fake, D.features(fake))], [])
     loss = technique.loss(torch.zeros(()), update)
     assert loss is not None
+    assert D.training
     found = torch.autograd.grad(loss, list(made.G.parameters()))
+    D.eval()
     twin = (D.features(real).detach().mean(0) - D.features(made.G(z)).mean(0)).square().sum()
     for a, b in zip(found, torch.autograd.grad(twin, list(made.G.parameters())), strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_means_differ_under_batch_norm_too() -> None:
+    """Fakes of thrice the contrast: over each batch by itself D's norms would make their means those of the reals."""
+    made = with_techniques("ns-gan", "feature-matching")
+    (technique,), D, real = parts(made), made.get_submodule("D"), Reals(SMALL[1]).draw(32)
+    assert isinstance(D, Discriminator)
+    for _ in range(60):
+        D.features(real)  # its running statistics become those of the reals
+    with torch.no_grad():
+        unlike = matching_loss(real_mean=D.features(real).mean(0), fake_mean=D.features(3 * real).mean(0))
+        size = D.features(real).mean(0).square().sum()
+        assert float(unlike) < 1e-3 * float(size), "the case is one that a norm over each batch does not see"
+        for player, x in (("D", real), ("G", 3 * real)):
+            optimiser = made.optimisers()[f"opt_{player}"]
+            loss = technique.loss(torch.zeros(()), Update(player, optimiser, [Seen(x, D.features(x))], []))  # type: ignore[arg-type]
+    assert loss is not None
+    assert float(loss) > 0.1 * float(size)
 
 
 def test_the_own_loss_stays_as_far_as_it_is_asked_for() -> None:
