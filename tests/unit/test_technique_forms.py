@@ -17,7 +17,7 @@ from ganbench.techniques._registry import TECHNIQUES
 from ganbench.techniques.feature_matching import matching_loss
 from ganbench.techniques.historical_averaging import distance
 from ganbench.techniques.label_smoothing import is_cross_entropy, smoothing
-from ganbench.techniques.minibatch_discrimination import closeness
+from ganbench.techniques.minibatch_discrimination import closeness, distances
 from ganbench.techniques.virtual_batch_norm import _Virtual, _WithReference
 from ganbench.variants._base import Variant, descend
 from ganbench.variants._registry import VARIANTS
@@ -115,11 +115,11 @@ def test_closeness_is_the_sum_over_the_others() -> None:
     for i in range(6):
         for b in range(4):
             slow[i, b] = sum(math.exp(-float((M[i, b] - M[j, b]).abs().sum())) for j in range(6) if j != i)
-    torch.testing.assert_close(closeness(M), slow, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(closeness(distances(M)), slow, rtol=1e-5, atol=1e-5)
 
 
 def test_equal_samples_are_as_close_as_there_are_others() -> None:
-    torch.testing.assert_close(closeness(torch.ones(9, 3, 5)), torch.full((9, 3), 8.0))
+    torch.testing.assert_close(closeness(distances(torch.ones(9, 3, 5))), torch.full((9, 3), 8.0))
 
 
 def test_D_reads_features_and_closeness() -> None:
@@ -130,6 +130,22 @@ def test_D_reads_features_and_closeness() -> None:
     assert D.width == before.width + 7
     same = D.features(torch.zeros(4, *SMALL[1]))
     torch.testing.assert_close(same[:, -7:], torch.full((4, 7), 3.0))
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 30.0])
+def test_closeness_begins_neither_full_nor_empty_whatever_the_size_of_features(size: float) -> None:
+    made = configured("ns-gan", "minibatch-discrimination", kernels=7, dims=2, case=POINTS)
+    D = made.get_submodule("D")
+    assert isinstance(D, Discriminator)
+    assert isinstance(D.trunk, nn.Sequential)
+    close, f = D.trunk[-1], size * normal(12, D.width - 7).abs()
+    apart = distances((f @ close.T).view(12, 7, 2)).detach()
+    found = close(f)[:, -7:].detach()
+    nearest = torch.stack([apart[i, [j for j in range(12) if j != i]].amin(0) for i in range(12)]).mean(0)
+    torch.testing.assert_close(found, (-2 * apart / nearest).exp().sum(1) - 1, rtol=1e-4, atol=1e-5)
+    assert 0.1 < float(found.mean()) < 3
+    later = close(0.01 * f)[:, -7:].detach()
+    assert float(later.mean()) > 10, "what comes near later is seen to be near"
 
 
 # ---------------------------------------------------------------- historical averaging
