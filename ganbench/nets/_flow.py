@@ -9,6 +9,7 @@ from torch.nn import functional
 from ganbench.nets._init import with_init, zeros
 
 Moved = tuple[Tensor, Tensor]
+_REACH = 6.0  # of the logit of a coupling's scale, to both sides of where it begins
 
 
 class ActNorm(nn.Module):
@@ -55,9 +56,11 @@ class Mix(nn.Module):
 
 
 class Coupling(nn.Module):
-    """The second half of the channels moves as a network of the first half says: y2 = s (x2 + t), s in (0, 1).
+    """The second half of the channels moves as a network of the first half says: y2 = s (x2 + t).
 
-    The network's last layer begins at 0, so that s = sigmoid(2) and t = 0.
+    s = sigmoid(2 + 6 tanh(a / 6)), a what the network says: between 0.018 and 1. Of sigmoid(2 + a) the way back has no
+    bound: one number far out makes s 0 in the next coupling, and the sample no number any more. The network's last
+    layer begins at 0, so that s = sigmoid(2) and t = 0.
     """
 
     def __init__(self, c: int, hidden: int) -> None:
@@ -73,8 +76,8 @@ class Coupling(nn.Module):
         )
 
     def _told(self, kept: Tensor) -> tuple[Tensor, Tensor]:
-        t, s = self.net(kept).chunk(2, dim=1)
-        return t, s + 2
+        t, a = self.net(kept).chunk(2, dim=1)
+        return t, 2 + _REACH * torch.tanh(a / _REACH)
 
     def forward(self, x: Tensor) -> Moved:
         """(n, c, h, w) to the same and (n,)."""

@@ -87,19 +87,27 @@ class DownBlock(nn.Module):
         return found
 
 
+class _Pooled(nn.Module):
+    """(n, c, h, w) to (n, c): the sum over places, or their mean."""
+
+    def __init__(self, *, summed: bool) -> None:
+        super().__init__()
+        self.summed = summed
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h.sum((2, 3)) if self.summed else h.mean((2, 3))
+
+
 class _Discriminator(Discriminator):
     def __init__(self, shape: Shape, norm: Norm, outputs: int) -> None:
         widths, halving = _DOWN[shape[1]]
         pairs = pairwise((shape[0], *widths))
         trunk = nn.Sequential(
-            *(DownBlock(cin, cout, norm, halve=i < halving, first=i == 0) for i, (cin, cout) in enumerate(pairs))
+            *(DownBlock(cin, cout, norm, halve=i < halving, first=i == 0) for i, (cin, cout) in enumerate(pairs)),
+            nn.ReLU(),
+            _Pooled(summed=norm == "spectral"),
         )
         super().__init__(trunk, linear(widths[-1], outputs, norm))
-        self.summed, self.act = norm == "spectral", nn.ReLU()
-
-    def features(self, x: Tensor) -> Tensor:
-        h: Tensor = self.act(self.trunk(x))
-        return h.sum((2, 3)) if self.summed else h.mean((2, 3))
 
 
 class Resnet(Backbone):

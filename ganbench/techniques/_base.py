@@ -56,7 +56,7 @@ class Technique(nn.Module, ABC):
         needs: the players whose networks it changes or watches: they must be the backbone's own.
         one_logit: D must say one number of a datum.
         images_only: it is for images alone.
-        augments: D sees altered data, which makes another track of a board's.
+        augments: D sees altered data (`into_D`), which makes another track of a board's.
         splits: as `Variant.splits`.
     """
 
@@ -92,7 +92,7 @@ class Technique(nn.Module, ABC):
         """Told once that the variant is built."""
 
     def into_D(self, x: Tensor) -> Tensor:
-        """What D sees of a batch (n, *shape), real or fake."""
+        """What D sees of data (n, *shape), real or fake, one by one; what it sees beside them is not changed."""
         return x
 
     def loss(self, loss: Tensor, _update: Update) -> Tensor | None:

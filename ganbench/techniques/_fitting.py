@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganbench.errors import UsageError
-from ganbench.nets._base import Discriminator, Norm
+from ganbench.nets._base import Discriminator, Norm, Shape
 from ganbench.techniques._base import Player, Seen, Technique, Update, players
 from ganbench.variants._base import Descent, Problem, Variant, alter
 
@@ -21,12 +21,14 @@ class _Altered(Problem):
         techniques: in the order in which they are applied.
         built_D, built_G: what was built, for those who watch it.
         outputs: of each D.
+        pacs: data that each D sees at once.
     """
 
     techniques: Sequence[Technique] = ()
     built_D: list[Discriminator] = field(default_factory=list)
     built_G: list[nn.Module] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
+    pacs: list[int] = field(default_factory=list)
 
     def generator(self, *, extra: int = 0) -> nn.Module:
         """See `Problem`."""
@@ -53,6 +55,7 @@ class _Altered(Problem):
             return D
 
         self.outputs.append(outputs)
+        self.pacs.append(pac)
         self.built_D.append(self.built(make))
         return self.built_D[-1]
 
@@ -62,29 +65,51 @@ class _Watched:
 
     Args:
         D: the backbone's, through whose trunk all data come.
-        whole: what the variant calls D: it may have more in front of D, or behind.
+        whole: what the variant calls D: it may have more in front of D, or behind, and D may be called without it.
         techniques: that change what D sees.
+        shape: of one datum.
+        pac: data that D sees at once, in front of whatever else it sees.
     """
 
-    def __init__(self, D: Discriminator, whole: nn.Module, techniques: Sequence[Technique]) -> None:
+    def __init__(
+        self, D: Discriminator, whole: nn.Module, techniques: Sequence[Technique], *, shape: Shape, pac: int
+    ) -> None:
         self.seen: list[Seen] = []
         self.logits: list[Tensor] = []
-        self._techniques, self._given = techniques, []  # type: tuple[Sequence[Technique], list[Tensor]]
+        self._augmenting = [technique for technique in techniques if technique.augments]
+        self._given: list[Tensor] = []
+        self._shape, self._pac, self._inside = shape, pac, False
         D.trunk.register_forward_pre_hook(self._before)
         D.trunk.register_forward_hook(self._after)
+        if whole is not D:
+            whole.register_forward_pre_hook(self._entered)
+            D.register_forward_hook(self._said_alone)
         whole.register_forward_hook(self._said)
 
     def _before(self, _: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         (x,) = given
         self._given.append(x)
-        for technique in self._techniques:
-            x = technique.into_D(x)
-        return (x,)
+        if not self._augmenting:
+            return (x,)
+        count = self._pac * self._shape[0]  # channels of data; a map of the class may stand behind them
+        data = x[:, :count].reshape(-1, *self._shape)
+        for technique in self._augmenting:
+            data = technique.into_D(data)
+        return (torch.cat([data.reshape(len(x), count, *self._shape[1:]), x[:, count:]], dim=1),)
 
     def _after(self, _: nn.Module, __: tuple[Tensor, ...], found: Tensor) -> None:
         self.seen.append(Seen(self._given.pop(), found))
 
+    def _entered(self, _: nn.Module, __: tuple[Any, ...]) -> None:
+        self._inside = True
+
+    def _said_alone(self, _: nn.Module, __: tuple[Tensor, ...], found: Any) -> None:
+        """What D said on its own; within the whole it is the whole that speaks."""
+        if not self._inside:
+            self.logits.append(found)
+
     def _said(self, _: nn.Module, __: tuple[Tensor, ...], found: Any) -> None:
+        self._inside = False
         self.logits.append(found[0] if isinstance(found, tuple) else found)
 
     def update(self, player: Player, optimiser: torch.optim.Optimizer) -> Update:
@@ -141,7 +166,8 @@ def _attach(
     variant.techniques = nn.ModuleList(made)
     watched = None
     if altered.built_D:
-        watched = _Watched(altered.built_D[0], variant.get_submodule("D"), made)
+        whole = variant.get_submodule("D")
+        watched = _Watched(altered.built_D[0], whole, made, shape=altered.shape, pac=altered.pacs[0])
     for player, optimiser in optimisers.items():
         _turn(player, optimiser, made, watched)
     for technique in made:

@@ -4,13 +4,17 @@ With f(x) what D's last layer reads, x the reals of D's last update and x~ = G(z
 
     L_G = || E f(x) - E f(x~) ||_2^2
 
-in the place of the variant's own loss; L_D stays. https://arxiv.org/abs/1606.03498, section 3.1.
+in the place of the variant's own loss; L_D stays. https://arxiv.org/abs/1606.03498, section 3.1. f is D in eval mode,
+so that it is a function of one datum: a batch norm over each batch would make the means of both the same, whatever G
+made.
 
 Departures from the paper: the reals are those that D has just learnt from, so that none are drawn that others pay for
-and do not get (the authors' code draws more, and takes the mean of the absolute differences). `adversarial` keeps as
-much of the variant's own loss beside it.
+and do not get (the authors' code draws more, takes the mean of the absolute differences, and has no batch norm in D).
+`adversarial` keeps as much of the variant's own loss beside it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,6 +29,18 @@ from ganbench.variants._base import LabelledVariant, Problem, Variant
 def matching_loss(*, real_mean: Tensor, fake_mean: Tensor) -> Tensor:
     """|| E f(x) - E f(x~) ||^2 of means (width,)."""
     return (real_mean - fake_mean).square().sum()
+
+
+@contextmanager
+def at_rest(D: Discriminator) -> Iterator[Discriminator]:
+    """Within it D is in eval mode: its norms have their running statistics, and nothing of it moves."""
+    modes = [(module, module.training) for module in D.modules()]
+    D.eval()
+    try:
+        yield D
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 class FeatureMatching(Technique):
@@ -63,8 +79,10 @@ class FeatureMatching(Technique):
             self._real = update.seen[0].x.detach()
             return loss
         assert self._real is not None, "D learns first"
-        with torch.no_grad():
-            real_mean = self._D[0].features(self._real).mean(0)
-        matched = matching_loss(real_mean=real_mean, fake_mean=update.seen[-1].features.mean(0))
+        fake = update.seen[-1].x
+        with at_rest(self._D[0]) as D:
+            with torch.no_grad():
+                real_mean = D.features(self._real).mean(0)
+            matched = matching_loss(real_mean=real_mean, fake_mean=D.features(fake).mean(0))
         weight, adversarial = float(self.config.weight), float(self.config.adversarial)
         return weight * matched + adversarial * loss if adversarial else weight * matched

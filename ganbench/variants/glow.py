@@ -12,8 +12,9 @@ are f^-1(z), z ~ N(0, I) at temperature 1, rounded down to k. No data are genera
 networks are its own, whatever the backbone.
 
 Departures from the paper: 2 levels of 4 steps with 64 channels inside couplings (3 to 6 levels of 32 steps with 512
-there); actnorm begins as the identity, not from the first batch; a Gaussian with fixed mean and variance for the
-channels that leave; a constant rate without warm-up.
+there); actnorm begins as the identity, not from the first batch; the scale of a coupling is sigmoid(2 + 6 tanh(a / 6)),
+above 0.018 (sigmoid(2 + a) there, whose inverse has no bound); a Gaussian with fixed mean and variance for the channels
+that leave; a constant rate without warm-up.
 """
 
 import math

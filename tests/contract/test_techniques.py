@@ -69,6 +69,12 @@ def test_it_trains_on_all_kinds_of_data_or_says_that_it_does_not(technique: str,
     trained(with_techniques("ns-gan", technique, case=case), 3)
 
 
+@pytest.mark.parametrize("backbone", ["dcgan", "sndcgan", "resnet"])
+def test_it_fits_the_larger_networks(technique: str, backbone: str) -> None:
+    """On the meta device, where a step has shapes alone."""
+    assert counted_as(VARIANTS.get("ns-gan"), (backbone, (3, 32, 32)), tools(technique)).flops > 0
+
+
 def test_it_changes_what_is_learnt(technique: str) -> None:
     plain, changed = (trained(with_techniques("ns-gan", *with_), 3).eval() for with_ in ((), (technique,)))
     z = torch.ones(2, plain.z_dim)
@@ -160,6 +166,7 @@ def test_the_first_batch_that_D_sees_in_its_update_is_real(name: str, monkeypatc
     seen: dict[str, list[list[bool]]] = {"G": [], "D": []}
 
     def stepped(self: Technique, update: Any) -> None:
+        assert [len(each) for each in update.logits] == [len(each.x) for each in update.seen]
         seen[update.player].append([bool((each.x.flatten(1) > 4).any(1).all()) for each in update.seen])
 
     monkeypatch.setattr(TECHNIQUES.get("ttur"), "stepped", stepped)

@@ -62,6 +62,23 @@ def test_the_determinant_is_that_of_the_jacobian(name: str) -> None:
         assert float(found) == pytest.approx(float(wanted), abs=1e-8)
 
 
+def test_the_way_back_has_a_bound_whatever_the_couplings_say() -> None:
+    """Networks that are sure, and codes far out: a sample stays a number, and is the one that gives these codes."""
+    flow = Flow(SHAPE, levels=2, steps=2, hidden=5)
+    ready(flow)
+    with torch.no_grad():
+        for coupling in flow.modules():
+            if isinstance(coupling, Coupling):
+                last = coupling.net[-1]
+                assert isinstance(last, nn.Conv2d)
+                assert last.bias is not None
+                last.bias[len(last.bias) // 2 :] = -1000.0
+        z = 5 * images(3).flatten(1)
+        x = flow.back(z)
+        assert bool(x.isfinite().all())
+        torch.testing.assert_close(flow(x)[0], z, rtol=1e-6, atol=1e-6)
+
+
 def test_a_mix_begins_as_a_rotation() -> None:
     mix = Mix(6)
     mix.weight.data.fill_(math.nan)

@@ -17,7 +17,7 @@ from ganbench.techniques._registry import TECHNIQUES
 from ganbench.techniques.feature_matching import matching_loss
 from ganbench.techniques.historical_averaging import distance
 from ganbench.techniques.label_smoothing import is_cross_entropy, smoothing
-from ganbench.techniques.minibatch_discrimination import closeness
+from ganbench.techniques.minibatch_discrimination import closeness, distances
 from ganbench.techniques.virtual_batch_norm import _Virtual, _WithReference
 from ganbench.variants._base import Variant, descend
 from ganbench.variants._registry import VARIANTS
@@ -73,10 +73,30 @@ def test_its_gradient_is_that_of_the_formula() -> None:
     update = Update("G", made.optimisers()["opt_G"], [Seen(fake, D.features(fake))], [])
     loss = technique.loss(torch.zeros(()), update)
     assert loss is not None
+    assert D.training
     found = torch.autograd.grad(loss, list(made.G.parameters()))
+    D.eval()
     twin = (D.features(real).detach().mean(0) - D.features(made.G(z)).mean(0)).square().sum()
     for a, b in zip(found, torch.autograd.grad(twin, list(made.G.parameters())), strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_means_differ_under_batch_norm_too() -> None:
+    """Fakes of thrice the contrast: over each batch by itself D's norms would make their means those of the reals."""
+    made = with_techniques("ns-gan", "feature-matching")
+    (technique,), D, real = parts(made), made.get_submodule("D"), Reals(SMALL[1]).draw(32)
+    assert isinstance(D, Discriminator)
+    for _ in range(60):
+        D.features(real)  # its running statistics become those of the reals
+    with torch.no_grad():
+        unlike = matching_loss(real_mean=D.features(real).mean(0), fake_mean=D.features(3 * real).mean(0))
+        size = D.features(real).mean(0).square().sum()
+        assert float(unlike) < 1e-3 * float(size), "the case is one that a norm over each batch does not see"
+        for player, x in (("D", real), ("G", 3 * real)):
+            optimiser = made.optimisers()[f"opt_{player}"]
+            loss = technique.loss(torch.zeros(()), Update(player, optimiser, [Seen(x, D.features(x))], []))  # type: ignore[arg-type]
+    assert loss is not None
+    assert float(loss) > 0.1 * float(size)
 
 
 def test_the_own_loss_stays_as_far_as_it_is_asked_for() -> None:
@@ -95,11 +115,11 @@ def test_closeness_is_the_sum_over_the_others() -> None:
     for i in range(6):
         for b in range(4):
             slow[i, b] = sum(math.exp(-float((M[i, b] - M[j, b]).abs().sum())) for j in range(6) if j != i)
-    torch.testing.assert_close(closeness(M), slow, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(closeness(distances(M)), slow, rtol=1e-5, atol=1e-5)
 
 
 def test_equal_samples_are_as_close_as_there_are_others() -> None:
-    torch.testing.assert_close(closeness(torch.ones(9, 3, 5)), torch.full((9, 3), 8.0))
+    torch.testing.assert_close(closeness(distances(torch.ones(9, 3, 5))), torch.full((9, 3), 8.0))
 
 
 def test_D_reads_features_and_closeness() -> None:
@@ -110,6 +130,22 @@ def test_D_reads_features_and_closeness() -> None:
     assert D.width == before.width + 7
     same = D.features(torch.zeros(4, *SMALL[1]))
     torch.testing.assert_close(same[:, -7:], torch.full((4, 7), 3.0))
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 30.0])
+def test_closeness_begins_neither_full_nor_empty_whatever_the_size_of_features(size: float) -> None:
+    made = configured("ns-gan", "minibatch-discrimination", kernels=7, dims=2, case=POINTS)
+    D = made.get_submodule("D")
+    assert isinstance(D, Discriminator)
+    assert isinstance(D.trunk, nn.Sequential)
+    close, f = D.trunk[-1], size * normal(12, D.width - 7).abs()
+    apart = distances((f @ close.T).view(12, 7, 2)).detach()
+    found = close(f)[:, -7:].detach()
+    nearest = torch.stack([apart[i, [j for j in range(12) if j != i]].amin(0) for i in range(12)]).mean(0)
+    torch.testing.assert_close(found, (-2 * apart / nearest).exp().sum(1) - 1, rtol=1e-4, atol=1e-5)
+    assert 0.1 < float(found.mean()) < 3
+    later = close(0.01 * f)[:, -7:].detach()
+    assert float(later.mean()) > 10, "what comes near later is seen to be near"
 
 
 # ---------------------------------------------------------------- historical averaging
@@ -164,9 +200,10 @@ def test_the_best_D_is_target_p_over_the_sum() -> None:
     assert best == pytest.approx(target * p / (p + q), abs=1e-4)
 
 
-def test_smoothing_is_for_D_alone_and_adds_its_share() -> None:
-    plain, smooth = with_techniques("ns-gan"), with_techniques("ns-gan", "label-smoothing")
-    D = plain.get_submodule("D")
+@pytest.mark.parametrize(("name", "of_reals"), [("ns-gan", "D"), ("infogan", "D.D")])
+def test_smoothing_is_for_D_alone_and_adds_its_share_of_the_reals(name: str, of_reals: str) -> None:
+    plain, smooth = with_techniques(name), with_techniques(name, "label-smoothing")
+    D = plain.get_submodule(of_reals)
     with torch.no_grad():
         added = 0.1 * float(D(Reals(SMALL[1]).draw(6)).mean())
     one, two = plain.step(Reals(SMALL[1])), smooth.step(Reals(SMALL[1]))
@@ -331,6 +368,29 @@ def test_p_follows_how_well_D_knows_the_reals() -> None:
     assert found == [0, 0.12, 0.12, 0.24, 0.24, 0.12]
     part.stepped(Update("G", optimiser, [], [torch.full((6, 1), 1.0)]))
     assert float(part.get_buffer("reals")) == 0
+
+
+@pytest.mark.parametrize(("name", "pac", "beside"), [("cgan", 1, 1), ("pacgan", 2, 0), ("ns-gan", 1, 0)])
+def test_each_datum_is_augmented_by_itself_and_maps_of_classes_are_not(name: str, pac: int, beside: int) -> None:
+    made = with_techniques(name, "diffaugment", case=COLOUR)
+    (part,) = parts(made)
+    shapes: list[tuple[int, ...]] = []
+
+    def brighter(x: Tensor) -> Tensor:
+        shapes.append(tuple(x.shape))
+        return x + 1
+
+    part.into_D = brighter  # type: ignore[method-assign]
+    D = next(m for m in made.modules() if isinstance(m, Discriminator))
+    assert isinstance(D.trunk, nn.Sequential)
+    read: list[Tensor] = []
+    D.trunk[0].register_forward_pre_hook(lambda _, given: read.append(given[0]))
+    x = normal(4, 3 * pac + beside, 8, 8)
+    D(x)
+    assert shapes == [(4 * pac, 3, 8, 8)]
+    wanted = x.clone()
+    wanted[:, : 3 * pac] += 1
+    assert torch.equal(read[0], wanted)
 
 
 def test_what_is_not_augmented_is_what_penalties_are_taken_at() -> None:
