@@ -116,13 +116,6 @@ class Scores:
         with self._built.ema.applied():
             return error_on_test(self._built, offline=self._judge.offline)
 
-    def worse_than_first(self) -> str | None:
-        """Why the run counts as diverged though it came to its end: its kernel distance grew since the first point."""
-        values = [point.ema.get("kernel_distance") for point in self.curve]
-        if len(values) < 2 or values[0] is None or values[-1] is None or values[-1] <= values[0]:
-            return None
-        return f"the kernel distance grew from {values[0]:.4g} at the first point to {values[-1]:.4g} at the end"
-
     def _weights_of(self, number: int) -> Path:
         return self._folder / f"point-{number}.safetensors"
 
@@ -134,6 +127,20 @@ class Scores:
         """Goes back to where `state` was taken."""
         self.curve = from_json(list[CurvePoint], state["curve"], where="a checkpoint's curve")
         self.raw = Result.from_json(state["raw"], where="a checkpoint") if state["raw"] else None
+
+
+def worse_than_first(curve: list[CurvePoint], final: Result | None) -> str | None:
+    """Why a run counts as diverged though it came to its end: its kernel distance grew by more than noise.
+
+    That of the first point is compared with the lower end of the final interval; with the value where there is none.
+    """
+    first = curve[0].ema.get("kernel_distance") if curve else None
+    last = final.metrics.get("kernel_distance") if final else None
+    if first is None or last is None or last.value is None or len(curve) < 2:
+        return None
+    if (last.ci95[0] if last.ci95 else last.value) <= first:
+        return None
+    return f"the kernel distance grew from {first:.4g} at the first point to {last.value:.4g} at the end"
 
 
 def best_point(curve: list[CurvePoint], key: str | None, *, of_points: bool) -> int | None:

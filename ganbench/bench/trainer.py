@@ -21,7 +21,7 @@ from ganbench.bench.judge import Judge, NotFinite, collapsed, labels_of, sample
 from ganbench.bench.lead import Lead
 from ganbench.bench.pictures import save_gif, save_png
 from ganbench.bench.recording import record_of
-from ganbench.bench.scores import Scores
+from ganbench.bench.scores import Scores, worse_than_first
 from ganbench.bench.shown import picture
 from ganbench.bench.watch import Stopped, Watch
 from ganbench.files import write_bytes, write_text
@@ -198,7 +198,7 @@ class Training:
         self._keep(samples)
         self.scores.finish(samples)
         self.state.seconds_evaluating += time.perf_counter() - started
-        reason = collapsed(self.built, samples) or self.scores.worse_than_first()
+        reason = collapsed(self.built, samples) or worse_than_first(self.scores.curve, self.scores.final)
         return ("diverged", reason) if reason else ("finished", None)
 
     def _keep(self, samples: Tensor) -> None:

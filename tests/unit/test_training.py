@@ -16,12 +16,13 @@ from ganbench.bench.budget import Budget, BudgetSpent
 from ganbench.bench.checkpoint import Checkpoints
 from ganbench.bench.plan import plan_run
 from ganbench.bench.sampling import sample_run
-from ganbench.bench.scores import best_point
+from ganbench.bench.scores import best_point, worse_than_first
 from ganbench.bench.spec import Judging, RunSpec
 from ganbench.bench.train import train
 from ganbench.bench.watch import Stopped, Watch
 from ganbench.errors import BadInput, UsageError
 from ganbench.records import CurvePoint, read_record
+from ganbench.results import MetricResult, ReferenceInfo, Result, SampleInfo
 from ganbench.variants import ns_gan
 from ganbench.variants._base import Problem, RealStream, Variant
 from ganbench.variants._registry import VARIANTS
@@ -281,3 +282,33 @@ def test_the_best_point_is_chosen_by_validation_alone() -> None:
     assert best_point(curve, None, of_points=False) is None
     assert best_point(curve[:1], "frechet_distance", of_points=False) is None
     assert best_point([point(0.5, 1.0, None)] * 2, "frechet_distance", of_points=False) is None
+
+
+def ended_at(value: float | None, ci95: tuple[float, float] | None) -> Result:
+    """A final result with this kernel distance."""
+    found = MetricResult(value=value, label="KD", direction="lower", params={}, n_fake=10, n_real=10, ci95=ci95)
+    return Result(
+        protocol={},
+        samples=SampleInfo(source="made up", fingerprint="", n=10),
+        reference=ReferenceInfo(name="made up", split=None, fingerprint="", n=10),
+        metrics={"kernel_distance": found},
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "ci95", "diverged"),
+    [
+        (0.04, (0.03, 0.05), False),
+        (0.06, (0.04, 0.08), False),  # within the noise of the samples
+        (0.06, (0.055, 0.065), True),
+        (0.06, None, True),
+        (None, None, False),
+    ],
+)
+def test_a_run_that_ends_worse_than_it_began_has_diverged(
+    value: float | None, ci95: tuple[float, float] | None, diverged: bool
+) -> None:
+    curve = [replace(point(at, 1.0, None), ema={"kernel_distance": kd}) for at, kd in ((0.5, 0.05), (1.0, 0.01))]
+    assert (worse_than_first(curve, ended_at(value, ci95)) is not None) is diverged
+    assert worse_than_first(curve[:1], ended_at(1.0, None)) is None
+    assert worse_than_first(curve, None) is None
