@@ -24,9 +24,10 @@ from ganbench.bench.recording import record_of
 from ganbench.bench.scores import Scores
 from ganbench.bench.shown import picture
 from ganbench.bench.watch import Stopped, Watch
+from ganbench.errors import BadInput
 from ganbench.files import write_bytes, write_text
-from ganbench.records import RunRecord, Status
-from ganbench.serialize import to_json
+from ganbench.records import DataInfo, RunRecord, Status
+from ganbench.serialize import from_json, to_json
 
 _LINES = 200  # of losses over a training
 _PICTURES = 16  # over a training
@@ -240,11 +241,22 @@ class Training:
             self.folder.forget_after(0)
             return
         assert found["run"] == self.built.spec.id, "the folder was claimed for this run"
+        self._check_data(from_json(DataInfo, found["data"], where=f"the checkpoint of {self.folder.path}"))
         self.built.restore(found)
         self.state = _State(**found["state"])
         self.state.resumes += 1
         self.scores.restore(found["scores"])
         self.folder.forget_after(self.state.step)
+
+    def _check_data(self, before: DataInfo) -> None:
+        """Raises BadInput where the data are others than those that the run has learnt from so far."""
+        now = self.built.data.info
+        if now != before:
+            raise BadInput(
+                f"{self.folder.path} learnt from {before.name} as it was, {before.n:,} data with the fingerprint "
+                f"{before.fingerprint[:12]}; it holds {now.n:,} with {now.fingerprint[:12]} now. Put them back, or "
+                "begin anew: --out DIR"
+            )
 
     def weights_sha256(self) -> str:
         """Of all networks as they are now."""

@@ -110,6 +110,17 @@ def test_what_was_lost_after_the_last_checkpoint_is_done_again(tmp_path: Path) -
     assert steps == list(range(1, STEPS + 1))
 
 
+def test_a_run_goes_on_with_the_data_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Stopped):
+        train(spec(), tmp_path / "run", watch=Watch(stop_after=5))
+    monkeypatch.setattr("ganbench.bench.data.POINTS", 5000)
+    with pytest.raises(BadInput, match=r"learnt from ring8-pacgan as it was, 100,000 data .* it holds 5,000 with"):
+        train(spec(), tmp_path / "run", resume=True)
+    assert not (tmp_path / "run" / "report.json").exists()
+    monkeypatch.undo()
+    assert train(spec(), tmp_path / "run", resume=True).status == "finished"
+
+
 @pytest.mark.parametrize("every", ["5steps", "0.08kimg", "1flop", "0.0001s"])
 def test_how_often_is_saved_changes_nothing(tmp_path: Path, every: str, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[int] = []
