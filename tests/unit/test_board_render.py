@@ -140,6 +140,9 @@ def test_nothing_in_a_record_becomes_markup(tmp_path: Path) -> None:
         text = path.read_text()
         if '"final": {' in text:
             evil.edit(path, "final", "metrics", "modes", "label", value=EVIL)
+    for anchor in range(2):
+        where = ("anchors", anchor, "results", 0, "metrics", "modes", "label")
+        evil.edit(evil.folder / "anchors.json", *where, value=EVIL)
     build(evil.place)
     assert check(evil.place) == []
     page = parsed((evil.folder / "index.html").read_text())
