@@ -121,9 +121,11 @@ class Training:
         while self._fraction() < 1:
             started = time.perf_counter()
             losses = self._step()
+            # A GPU computes behind what it was told: reading numbers waits for it, and that is training, too.
+            values = self._values(losses) if state.step % self._every == 0 else None
             state.seconds += time.perf_counter() - started
-            if state.step % self._every == 0:
-                self._log(losses)
+            if values is not None:
+                self._log(values)
             self._milestones()
             if due.now(state.step):
                 self.save()
@@ -147,9 +149,10 @@ class Training:
             return self.built.spent_after(self.state.step)
         return self.state.seconds / self.built.budget.amount
 
-    def _log(self, losses: Mapping[str, Tensor]) -> None:
-        losses = of_all(losses, self._lead.ranks)
-        values = {name: float(value) for name, value in losses.items()}
+    def _values(self, losses: Mapping[str, Tensor]) -> dict[str, float]:
+        return {name: float(value) for name, value in of_all(losses, self._lead.ranks).items()}
+
+    def _log(self, values: Mapping[str, float]) -> None:
         state = self.state
         line = {
             "step": state.step,

@@ -62,7 +62,9 @@ def source_faults(record: RunRecord) -> Iterator[str]:
 
 def _counts(record: RunRecord) -> Iterator[str]:
     """Numbers of what was spent that no run can have spent."""
-    for name, value in plain(record.spent).items():
+    told = plain(record.spent)
+    told |= {f"updates.{name}": value for name, value in told.pop("updates").items()}
+    for name, value in told.items():
         if not 0 <= value <= _MOST:
             yield f"spent.{name} is {_p(value)}; wanted a number from 0 to {_MOST:.0e}."
 
