@@ -190,6 +190,7 @@ def test_best_by_validation_stands_beside(track: SyntheticTrack) -> None:
         track.add("vae", seed, scores(3), best=result(scores(5)))
     texts = files_of(track.place).texts
     assert "Modes ↑, best" in texts["README.md"]
+    assert "Here raw is scored on 2,000 samples and best is scored on 10,000 samples." in texts["README.md"]
     rows = {row["row"]: row for row in csv.DictReader(texts["leaderboard.csv"].splitlines())}
     assert (rows["vae"]["modes_median"], rows["vae"]["best_modes_median"]) == ("3", "5")
     assert rows["vae"]["rank"] == "4"

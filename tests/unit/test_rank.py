@@ -79,6 +79,14 @@ def pcg64_indices(n: int, name: str) -> list[int]:
     return found
 
 
+@pytest.mark.parametrize(("n", "whole"), [(3, True), (4, True), (5, True), (6, False), (7, False)])
+def test_with_five_runs_or_fewer_the_interval_is_the_whole_range(n: int, whole: bool) -> None:
+    """As the words beside each board say."""
+    values = [float(i) for i in range(n)]
+    found = rs.interval(rs.resampled_medians(values, rs.draws(n, "track/row")))
+    assert (found == (values[0], values[-1])) == whole
+
+
 def test_resamples_are_the_same_for_ever() -> None:
     # Pinned: a board made today is checked years from now, on other machines.
     indices = rs.draws(5, "toy/ns-gan")
