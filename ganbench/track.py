@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ganbench.amounts import read_amount
 from ganbench.errors import UsageError
 from ganbench.records import Kind
 from ganbench.registry import unknown
@@ -137,6 +138,10 @@ def open_track(spec: str) -> TrackFolder:
 
 
 def _check(track: Track, path: Path) -> None:
+    try:
+        read_amount(track.budget)
+    except UsageError as error:
+        raise UsageError(f"{path}: budget: {error}") from error
     fractions = track.evaluate_at
     if not fractions or fractions != sorted(set(fractions)) or fractions[-1] != 1.0 or fractions[0] <= 0:
         raise UsageError(f"{path}: evaluate_at is {fractions}; wanted fractions of the budget, ascending, the last 1.")

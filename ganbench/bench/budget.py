@@ -1,19 +1,10 @@
 """How long a training may go on: a budget, and the meter that the stream of real data charges."""
 
-import math
-import re
 from dataclasses import dataclass
-from typing import Literal
 
+from ganbench.amounts import TIERS, Unit, read_amount
 from ganbench.bench.cost import Cost
 from ganbench.errors import UsageError
-
-Unit = Literal["flop", "kimg", "steps", "seconds"]
-TIERS = {"pico": 2e12, "nano": 2e13, "micro": 2e14, "small": 2e15, "medium": 2e16, "base": 2e17, "large": 2e18}
-_SPEC = re.compile(
-    r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(flops?|kimg|steps?|seconds?|s|minutes?|min|hours?|h)", re.IGNORECASE
-)
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 @dataclass(frozen=True)
@@ -26,23 +17,7 @@ class Budget:
     @staticmethod
     def parse(text: str) -> "Budget":
         """Reads `2e13flop`, a tier such as `nano`, `200kimg`, `5000steps` or `10min`. Raises UsageError."""
-        given = text.strip().lower()
-        if given in TIERS:
-            return Budget("flop", TIERS[given])
-        found = _SPEC.fullmatch(given)
-        amount = float(found[1]) if found else 0.0
-        if found is None or not 0 < amount < math.inf:
-            raise UsageError(
-                f"The budget {text!r} is none; wanted 2e13flop, 200kimg, 5000steps, 10min or a tier: "
-                f"{', '.join(TIERS)}."
-            )
-        if found[2].startswith("flop"):
-            return Budget("flop", amount)
-        if found[2] == "kimg":
-            return Budget("kimg", amount)
-        if found[2].startswith("step"):
-            return Budget("steps", amount)
-        return Budget("seconds", amount * _SECONDS[found[2][0]])
+        return Budget(*read_amount(text))
 
     def __str__(self) -> str:
         tier = next((name for name, flop in TIERS.items() if (self.unit, self.amount) == ("flop", flop)), None)

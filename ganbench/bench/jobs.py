@@ -68,7 +68,11 @@ class Ended:
 
 
 def run_job(job: Job) -> Ended:
-    """Runs a job in a process of its own, with its number of threads. A process that is killed is begun again."""
+    """Runs a job in a process of its own, with its number of threads.
+
+    A process that is killed or crashes is begun again, in all three times; what then crashed is a run that failed, and
+    what was killed is to be run again.
+    """
     environment = {**os.environ, **dict.fromkeys(_THREADS, str(job.spec.threads))}
     job.folder.mkdir(parents=True, exist_ok=True)
     words = ""
@@ -84,10 +88,11 @@ def run_job(job: Job) -> Ended:
             )
         if done.returncode == 0:
             return _ended(job)
-        words = _last_words(job.folder / ".log") or f"the process ended with status {done.returncode}"
+        words = _how_it_ended(done.returncode, job.folder / ".log")
         if -done.returncode not in _CRASHES:  # an error of its own would come again; who was interrupted is to stop
             return Ended(job, error=words, outside=done.returncode < 0 or done.returncode == OUTSIDE)
-    return Ended(job, error=words)
+    # Nothing in a run kills it: that is someone else, or the system where memory runs out.
+    return Ended(job, error=words, outside=-done.returncode == signal.SIGKILL)
 
 
 def _ended(job: Job) -> Ended:
@@ -99,6 +104,12 @@ def _ended(job: Job) -> Ended:
     return Ended(job, record, picture, losses=losses)
 
 
-def _last_words(log: Path) -> str:
+def _how_it_ended(code: int, log: Path) -> str:
+    """The last words of the process, with the signal that ended it where one did."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else ""
+    words = lines[-1] if lines else ""
+    if code >= 0:
+        return words or f"the process ended with status {code}"
+    why = ", as the system does where memory runs out" if -code == signal.SIGKILL else ""
+    ended = f"{signal.Signals(-code).name} ended the process{why}."
+    return f"{ended} It last said: {words}" if words else ended

@@ -15,6 +15,7 @@ from ganbench.files import sha256_file
 from ganbench.provenance import machine, versions
 from ganbench.records import RunRecord, Spent, Status
 from ganbench.serialize import plain
+from ganbench.variants._base import Variant
 
 if TYPE_CHECKING:
     from ganbench.bench.trainer import Training
@@ -41,6 +42,7 @@ def record_of(training: "Training", status: Status, reason: str | None) -> RunRe
             seconds_evaluating=round(state.seconds_evaluating, 3),
             peak_memory=peak_memory(built.variant.problem.device),
             resumes=state.resumes,
+            updates=updates_of(built.variant),
         ),
         data=built.data.info,
         config=_config(training),
@@ -56,6 +58,16 @@ def record_of(training: "Training", status: Status, reason: str | None) -> RunRe
         artifacts=_artifacts(training.folder.path),
         command=training.command,
     )
+
+
+def updates_of(variant: Variant) -> dict[str, int]:
+    """How often each optimiser has stepped, as its own state counts it, by its name without `opt_`."""
+    found = {}
+    for name, optimiser in variant.optimisers().items():
+        steps = [int(state["step"]) for state in optimiser.state.values() if "step" in state]
+        if steps:
+            found[name.removeprefix("opt_")] = max(steps)
+    return found
 
 
 def _config(training: "Training") -> dict[str, Any]:

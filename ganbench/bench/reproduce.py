@@ -3,11 +3,12 @@
 import hashlib
 import importlib.util
 import json
+import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +19,7 @@ from ganbench.bench.spec import RunSpec
 from ganbench.bench.train import train
 from ganbench.bench.watch import Watch
 from ganbench.errors import BadInput, UsageError
-from ganbench.records import RunRecord, split_sources
+from ganbench.records import RunRecord, read_record, split_sources
 from ganbench.serialize import from_json
 from ganbench.techniques._registry import TECHNIQUES
 from ganbench.variants._registry import VARIANTS
@@ -35,12 +36,14 @@ class Reproduction:
         expected: whether they must be: nothing that decides sums in float32 differs.
         differences: what differs between the machines.
         scores: value of each key of the record, and the one now.
+        ranges: of the same keys over the finished runs of the board's row, where there is one: smallest and largest.
     """
 
     same_weights: bool
     expected: bool
     differences: list[str]
     scores: dict[str, tuple[float | None, float | None]]
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
@@ -53,19 +56,47 @@ class Reproduction:
         if self.differences:
             yield "the machines differ, so weights may: " + "; ".join(self.differences)
         for key, (before, now) in self.scores.items():
-            same = "the same" if before == now else "other"
+            same = "the same" if before == now else f"other{self._place(key, now)}"
             yield f"{key:22} {_number(before):>12} in the record, {_number(now):>12} now: {same}"
+
+    def _place(self, key: str, now: float | None) -> str:
+        """Where a value lies among the board's, in words."""
+        if key not in self.ranges or now is None:
+            return ""
+        low, high = self.ranges[key]
+        return f", {'within' if low <= now <= high else 'outside'} the board's range {_number(low)} to {_number(high)}"
 
 
 def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.6g}"
 
 
-def reproduce(record: RunRecord, *, out: Path | None, embedded: bool, offline: bool = False) -> Reproduction:
+def row_of(path: Path) -> list[RunRecord]:
+    """The records of the same variant beside the record at `path`, itself among them. Raises BadInput."""
+    record = read_record(path)
+    seeds = re.compile(re.escape(record.variant) + r"-\d+\.json")
+    return [read_record(each) for each in sorted(path.parent.glob("*.json")) if seeds.fullmatch(each.name)]
+
+
+def ranges_of(records: Sequence[RunRecord]) -> dict[str, tuple[float, float]]:
+    """For each key the smallest and the largest final value of the finished runs; none of fewer than two."""
+    values: dict[str, list[float]] = {}
+    for record in records:
+        if record.status == "finished" and record.final:
+            for key, metric in record.final.metrics.items():
+                if metric.value is not None:
+                    values.setdefault(key, []).append(metric.value)
+    return {key: (min(found), max(found)) for key, found in values.items() if len(found) > 1}
+
+
+def reproduce(
+    record: RunRecord, *, out: Path | None, embedded: bool, row: Sequence[RunRecord] = (), offline: bool = False
+) -> Reproduction:
     """Runs a record again.
 
     Args:
         record: the record.
+        row: records of the same row of its board, against whose range scores are held.
         out: the folder of the new run; a temporary one where None.
         embedded: run the code in the record where the installed variant is another.
         offline: use no network.
@@ -90,6 +121,7 @@ def reproduce(record: RunRecord, *, out: Path | None, embedded: bool, offline: b
         expected=not differences and record.weights_sha256 is not None,
         differences=differences,
         scores=_scores(record, again),
+        ranges=ranges_of(row),
     )
 
 

@@ -112,9 +112,9 @@ def _recorded(path: Path, spec: RunSpec) -> RunRecord | None:
     if not path.is_file():
         return None
     record = read_record(path)
-    theirs = record.config.get("spec", {})
-    mine = _decisive(spec)
-    return record if all(theirs.get(key) == value for key, value in mine.items()) else None
+    theirs, mine = record.config.get("spec"), _decisive(spec)
+    same = isinstance(theirs, dict) and all(theirs.get(key) == value for key, value in mine.items())
+    return record if same else None
 
 
 def _decisive(spec: RunSpec) -> dict[str, object]:

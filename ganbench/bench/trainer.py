@@ -24,9 +24,10 @@ from ganbench.bench.recording import record_of
 from ganbench.bench.scores import Scores, worse_than_first
 from ganbench.bench.shown import picture
 from ganbench.bench.watch import Stopped, Watch
+from ganbench.errors import BadInput
 from ganbench.files import write_bytes, write_text
-from ganbench.records import RunRecord, Status
-from ganbench.serialize import to_json
+from ganbench.records import DataInfo, RunRecord, Status
+from ganbench.serialize import from_json, to_json
 
 _LINES = 200  # of losses over a training
 _PICTURES = 16  # over a training
@@ -120,9 +121,11 @@ class Training:
         while self._fraction() < 1:
             started = time.perf_counter()
             losses = self._step()
+            # A GPU computes behind what it was told: reading numbers waits for it, and that is training, too.
+            values = self._values(losses) if state.step % self._every == 0 else None
             state.seconds += time.perf_counter() - started
-            if state.step % self._every == 0:
-                self._log(losses)
+            if values is not None:
+                self._log(values)
             self._milestones()
             if due.now(state.step):
                 self.save()
@@ -146,9 +149,10 @@ class Training:
             return self.built.spent_after(self.state.step)
         return self.state.seconds / self.built.budget.amount
 
-    def _log(self, losses: Mapping[str, Tensor]) -> None:
-        losses = of_all(losses, self._lead.ranks)
-        values = {name: float(value) for name, value in losses.items()}
+    def _values(self, losses: Mapping[str, Tensor]) -> dict[str, float]:
+        return {name: float(value) for name, value in of_all(losses, self._lead.ranks).items()}
+
+    def _log(self, values: Mapping[str, float]) -> None:
         state = self.state
         line = {
             "step": state.step,
@@ -240,11 +244,22 @@ class Training:
             self.folder.forget_after(0)
             return
         assert found["run"] == self.built.spec.id, "the folder was claimed for this run"
+        self._check_data(from_json(DataInfo, found["data"], where=f"the checkpoint of {self.folder.path}"))
         self.built.restore(found)
         self.state = _State(**found["state"])
         self.state.resumes += 1
         self.scores.restore(found["scores"])
         self.folder.forget_after(self.state.step)
+
+    def _check_data(self, before: DataInfo) -> None:
+        """Raises BadInput where the data are others than those that the run has learnt from so far."""
+        now = self.built.data.info
+        if now != before:
+            raise BadInput(
+                f"{self.folder.path} learnt from {before.name} as it was, {before.n:,} data with the fingerprint "
+                f"{before.fingerprint[:12]}; it holds {now.n:,} with {now.fingerprint[:12]} now. Put them back, or "
+                "begin anew: --out DIR"
+            )
 
     def weights_sha256(self) -> str:
         """Of all networks as they are now."""

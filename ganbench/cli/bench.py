@@ -121,13 +121,16 @@ def reproduce(record: Path, **given: Any) -> None:
     """Run RECORD.json again, from what it says, and tell whether weights and scores are the same.
 
     Equal weights are to be had on the same kind of processor, with the same number of threads and the same torch;
-    elsewhere compare the scores with the spread over seeds on the board. Exit 1 where they should be equal and are not.
+    elsewhere scores are held against the range over the records of the same variant beside it. Exit 1 where weights
+    should be equal and are not.
     """
     from ganbench.bench.reproduce import reproduce as again
+    from ganbench.bench.reproduce import row_of
     from ganbench.records import read_record
     from ganbench.serialize import to_json
 
-    found = again(read_record(record), out=given["out"], embedded=given["run_embedded_code"], offline=given["offline"])
+    how = {"out": given["out"], "embedded": given["run_embedded_code"], "offline": given["offline"]}
+    found = again(read_record(record), row=row_of(record), **how)
     if given["json_file"]:
         emit_json(to_json(found), given["json_file"])
     if given["json_file"] != "-":

@@ -58,6 +58,7 @@ def _within_variants(records: Sequence[Named]) -> Iterator[str]:
         "code of the variant": lambda each: fmt.short(each.record.variant_sha256),
         "settings of the variant": lambda each: _settings(each.record.config),
         "number of steps": lambda each: str(each.record.budget.steps),
+        "cost of a step": lambda each: f"{each.record.budget.flops_per_step!r} FLOPs",
     }
     for variant in dict.fromkeys(each.record.variant for each in records):
         mine = [each for each in records if each.record.variant == variant]
@@ -68,7 +69,9 @@ def _within_variants(records: Sequence[Named]) -> Iterator[str]:
 def _settings(config: dict[str, Any]) -> str:
     spec = config.get("spec")
     settings = spec.get("settings") if isinstance(spec, dict) else None
-    return ", ".join(f"{key} {value}" for key, value in sorted(settings.items())) if settings else "none"
+    if not isinstance(settings, dict) or not settings:
+        return "none"
+    return ", ".join(f"{key} {value}" for key, value in sorted(settings.items()))
 
 
 def _odd(what: str, values: Sequence[tuple[str, str | None]], why: str = "") -> Iterator[str]:
@@ -94,9 +97,10 @@ def _reference(result: Result) -> str:
 
 
 def _way(result: Result, key: str) -> str | None:
-    """Parameters, direction and numbers of data behind one metric, in words and with a digest."""
+    """Label, direction, parameters and numbers of data behind one metric, in words and with a digest."""
     metric = result.metrics.get(key)
     if metric is None:
         return None
-    told = {"direction": metric.direction, "n_fake": metric.n_fake, "n_real": metric.n_real, **metric.params}
+    told = {"label": metric.label, "direction": metric.direction, "n_fake": metric.n_fake, "n_real": metric.n_real}
+    told |= metric.params
     return f"{', '.join(f'{k} {v}' for k, v in told.items())} ({canonical_sha256(told)[:8]})"

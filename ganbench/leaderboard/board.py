@@ -94,7 +94,7 @@ class Row:
         failure_rate: the share of runs that diverged or failed.
         scores: what is ranked: last checkpoint, averaged weights; by key.
         raw, best: the same of the plain weights, and of the point that is best by validation.
-        raw_n: samples behind `raw`.
+        raw_n, best_n: samples behind `raw` and `best`.
         curve: for each key one Spread per point of the budget.
         usage: what its runs used.
     """
@@ -111,6 +111,7 @@ class Row:
     raw: dict[str, Spread] = field(default_factory=dict)
     best: dict[str, Spread] = field(default_factory=dict)
     raw_n: int | None = None
+    best_n: int | None = None
     curve: dict[str, list[Spread]] = field(default_factory=dict)
     usage: Usage
 

@@ -13,6 +13,7 @@ from ganbench.leaderboard.alike import differences
 from ganbench.leaderboard.board import Named
 from ganbench.leaderboard.eyes import FOLDER as EYES
 from ganbench.leaderboard.eyes import Looked, eyes_faults, looked
+from ganbench.leaderboard.losses import loss_faults
 from ganbench.leaderboard.rules import extra_faults, faults
 from ganbench.records import read_record
 from ganbench.track import TrackFolder
@@ -53,6 +54,7 @@ def gather(place: TrackFolder) -> Gathered:
         found += faults(named, place)
     for named in extras:
         found += extra_faults(named, place.name)
+    found += loss_faults(place, records)
     if anchors is not None and anchors.track != place.name:
         found.append(f"{_shown(place, place.folder / ANCHORS)}: its track is {anchors.track}, wanted {place.name}.")
     found += differences(records, anchors, _shown(place, place.folder / ANCHORS))

@@ -84,6 +84,7 @@ def _row(track_name: str, mine: Sequence[Named], columns: Sequence[Column], trac
     name, statuses = records[0].variant, [record.status for record in records]
     indices = rs.draws(len(records), f"{track_name}/{name}")
     raws = [record.raw for record in records if record.raw]
+    bests = [record.best for record in records if record.best]
     return Row(
         name=name,
         unranked=_unranked(records),
@@ -93,8 +94,9 @@ def _row(track_name: str, mine: Sequence[Named], columns: Sequence[Column], trac
         failure_rate=sum(status in ("diverged", "failed") for status in statuses) / len(statuses),
         scores=_scores([(r, r.final) for r in records], columns, track, indices),
         raw=_scores([(r, r.raw) for r in records], columns, track) if raws else {},
-        best=_scores([(r, r.best) for r in records], columns, track) if any(r.best for r in records) else {},
+        best=_scores([(r, r.best) for r in records], columns, track) if bests else {},
         raw_n=raws[0].samples.n if raws else None,
+        best_n=bests[0].samples.n if bests else None,
         curve={c.key: [_spread(_at(records, c.key, at), c) for at in track.evaluate_at] for c in columns},
         usage=_usage(records),
     )

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from ganbench import formatting as fmt
+from ganbench.amounts import read_amount
 from ganbench.leaderboard.board import Named
 from ganbench.records import RunRecord, split_sources
 from ganbench.serialize import plain
@@ -24,10 +25,16 @@ _JUDGING = {  # fields of a run's judging by the track's that they repeat
 }
 
 
+_ROUNDING = 1e-9  # relative
+# Where steps differ in their cost, the last ones may not fit though the mean one does.
+_UNSPENT_STEPS, _UNSPENT = 2, 0.01
+_MOST = 1e30  # of anything that a run spends: more FLOPs than all computers have done
+
+
 def faults(named: Named, place: TrackFolder) -> list[str]:
     """What is wrong with a record of a track, one sentence each, beginning with the file; none where it may stand."""
     record = named.record
-    found = [*_identity(named, place), *source_faults(record), *_rules(record, place.track)]
+    found = [*_identity(named, place), *source_faults(record), *_counts(record), *_rules(record, place.track)]
     found += _completeness(record, place.track)
     return [f"{named.file}: {text}" for text in found]
 
@@ -35,7 +42,7 @@ def faults(named: Named, place: TrackFolder) -> list[str]:
 def extra_faults(named: Named, track: str) -> list[str]:
     """The same of a record that is shown unranked, whose rules may be others."""
     record, stem = named.record, named.file.rpartition("/")[2].removesuffix(".json")
-    found = list(source_faults(record))
+    found = [*source_faults(record), *_counts(record)]
     if stem != f"{record.variant}-{record.seed}" and not stem.startswith(f"{record.variant}-{record.seed}-"):
         found.append(f"it is of {_p(record.variant)}, seed {record.seed}; its name must begin with these.")
     if record.track not in (None, track):
@@ -51,6 +58,15 @@ def source_faults(record: RunRecord) -> Iterator[str]:
             f"variant_sha256 is {fmt.short(record.variant_sha256)} and the sha256 of variant_source is "
             f"{fmt.short(found)}: the record was changed. Run it again."
         )
+
+
+def _counts(record: RunRecord) -> Iterator[str]:
+    """Numbers of what was spent that no run can have spent."""
+    told = plain(record.spent)
+    told |= {f"updates.{name}": value for name, value in told.pop("updates").items()}
+    for name, value in told.items():
+        if not 0 <= value <= _MOST:
+            yield f"spent.{name} is {_p(value)}; wanted a number from 0 to {_MOST:.0e}."
 
 
 def _identity(named: Named, place: TrackFolder) -> Iterator[str]:
@@ -142,9 +158,11 @@ def _defaults(source: str) -> dict[str, Any] | None:
 
 
 def _completeness(record: RunRecord, track: Track) -> Iterator[str]:
-    budget, spent = record.budget, record.spent
-    if budget.unit == "flop" and spent.flops > budget.amount * (1 + 1e-9):
-        yield f"it spent {spent.flops:.6g} FLOPs of {budget.amount:.6g}: no run may overspend."
+    budget, spent, (unit, amount) = record.budget, record.spent, read_amount(track.budget)
+    if (budget.unit, budget.amount) != (unit, amount):
+        yield f"its budget is {budget.amount:g} {budget.unit}, that of the track is {amount:g} {unit}."
+    if unit == "flop" and spent.flops > amount * (1 + _ROUNDING):
+        yield f"it spent {spent.flops:.6g} FLOPs of {amount:.6g}: no run may overspend."
     if record.status == "finished":
         yield from _finished(record, track)
 
@@ -154,6 +172,8 @@ def _finished(record: RunRecord, track: Track) -> Iterator[str]:
         yield "it is finished and has no weights_sha256."
     if record.budget.steps is not None and record.spent.steps != record.budget.steps:
         yield f"it is finished after {record.spent.steps} steps; its budget allows {record.budget.steps}."
+    elif record.budget.unit == "flop":
+        yield from _whole(record)
     found = [point.fraction for point in record.curve]
     if found != track.evaluate_at:
         yield _differs("the fractions of its curve", found, track.evaluate_at)
@@ -166,6 +186,16 @@ def _finished(record: RunRecord, track: Track) -> Iterator[str]:
     absent = [key for key in track.columns if key not in final.metrics and key not in track.of_some]
     if absent:
         yield f"its final result lacks {', '.join(absent)}, which the track's columns name."
+
+
+def _whole(record: RunRecord) -> Iterator[str]:
+    """Where a budget of FLOPs is not spent to the last step that it allows, at the price that was counted."""
+    spent, price = record.spent, record.budget.flops_per_step
+    if abs(spent.flops - spent.steps * price) > _ROUNDING * spent.flops:
+        yield f"it spent {spent.flops:.6g} FLOPs in {spent.steps} steps, which were counted to take {price:.6g} each."
+    left = record.budget.amount - spent.flops
+    if left > max(_UNSPENT_STEPS * price, _UNSPENT * record.budget.amount):
+        yield f"it left {left:.6g} FLOPs of its budget, in which there are more steps of {price:.6g}."
 
 
 def _differs(what: str, found: object, wanted: object) -> str:

@@ -113,21 +113,23 @@ def commands(board: Board) -> tuple[str, str]:
 READING = (
     "Score: the last checkpoint, averaged weights, after a budget that is the same for all. A figure is the median "
     "over seeds; below it stand the smallest and the largest score, and in brackets the 95 % bootstrap interval of the "
-    "median over seeds. A run that diverged or failed is infinitely bad; none is left out. Rank: by the median of the "
-    "first ranking key, ties by the next; in brackets its 95 % bootstrap interval over seeds. Rows with fewer than 3 "
-    "runs, or with a run that a clock cut off, have no rank."
+    "median over seeds, which for five runs or fewer is their whole range. A run that diverged or failed is infinitely "
+    "bad, and so is a score that could not be computed; none is left out of a median or an interval, and one that "
+    'comes out so reads "failed". Rank: by the median of the first ranking key, ties by the next; in brackets its 95 % '
+    "bootstrap interval over seeds. Rows with fewer than 3 runs, or with a run that a clock cut off, have no rank."
 )
 EYES = (
     "HYPE: what people said of one run's samples, in brackets the 95 % bootstrap interval over raters; 50 % is as real "
     "as the real ones. It is not ranked."
 )
 WINNING = (
-    "The probability that a run of the row is better than a run of the column, over all pairs of their seeds; ties "
-    "count half."
+    "The probability that a run of the row is better than a run of the column, over all pairs of their seeds: by the "
+    "first ranking key, where that is equal by the next; ties count half."
 )
 _BESIDE = (
-    "Medians over seeds. Raw: the plain weights at the end. Best: the point of the budget that is best on the "
-    "validation reference, scored with fresh samples. Neither is ranked."
+    "Medians over seeds. Raw: the plain weights at the end. Best: of the points of the budget the one whose first "
+    "ranking key is best on the validation reference (of points in space, which have none, on its own samples), the "
+    "earliest of equals, scored with fresh samples; so it may be worse than the last. Neither is ranked."
 )
 PUBLISHED = (
     "Numbers of the literature, as printed. They are not ranked with the rows of this board: each says what its "
@@ -150,6 +152,9 @@ def kinds_beside(board: Board) -> list[str]:
 
 def beside(board: Board) -> str:
     """What the scores beside the ranked ones are."""
-    counts = {row.raw_n for row in board.rows if row.raw_n}
-    told = f" Raw weights are scored on {fmt.count(counts.pop())} samples." if len(counts) == 1 else ""
-    return _BESIDE + told
+    told = {"raw": [row.raw_n for row in board.rows], "best": [row.best_n for row in board.rows]}
+    counts = {kind: {n for n in found if n} for kind, found in told.items()}
+    sizes = [
+        f"{kind} is scored on {fmt.count(found.pop())} samples" for kind, found in counts.items() if len(found) == 1
+    ]
+    return f"{_BESIDE} Here {' and '.join(sizes)}." if sizes else _BESIDE

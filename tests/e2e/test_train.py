@@ -83,7 +83,7 @@ def test_a_setting_that_is_none(run: Run, home: Path) -> None:
         (("--budget", "4steps", "--backbone", "info28"), "is for images; the data are points in 2 dimensions"),
         (("--budget", "4steps", "--backbone", "mlp2"), "Did you mean 'mlp2d'"),
         (("--budget", "4steps", "--data", "digit"), "Did you mean 'digits'"),
-        (("--budget", "4steps", "--checkpoint-every", "often"), "wanted 2e13flop"),
+        (("--budget", "4steps", "--checkpoint-every", "often"), "'often' is no amount of training; wanted 2e13flop"),
     ],
 )
 def test_what_does_not_fit_is_refused(run: Run, home: Path, change: tuple[str, ...], message: str) -> None:

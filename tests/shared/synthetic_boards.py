@@ -118,7 +118,7 @@ class SyntheticTrack:
                 unit="flop",
                 amount=5e12,
                 steps=1000,
-                flops_per_step=4e9,
+                flops_per_step=5e9,
                 reals_per_step=100,
                 fakes_per_step=200,
                 sampling_flops=1e6,
@@ -126,7 +126,7 @@ class SyntheticTrack:
             ),
             spent=Spent(
                 steps=1000,
-                flops=4e12,
+                flops=5e12,
                 reals=100_000,
                 fakes=200_000,
                 seconds=61.5 + seed,
@@ -183,7 +183,7 @@ def _point(at: float, values: Values, n: int) -> CurvePoint:
     return CurvePoint(
         fraction=at,
         step=int(1000 * at),
-        flops=4e12 * at,
+        flops=5e12 * at,
         kimg=100 * at,
         seconds=60 * at,
         n=n,

@@ -140,6 +140,9 @@ def test_nothing_in_a_record_becomes_markup(tmp_path: Path) -> None:
         text = path.read_text()
         if '"final": {' in text:
             evil.edit(path, "final", "metrics", "modes", "label", value=EVIL)
+    for anchor in range(2):
+        where = ("anchors", anchor, "results", 0, "metrics", "modes", "label")
+        evil.edit(evil.folder / "anchors.json", *where, value=EVIL)
     build(evil.place)
     assert check(evil.place) == []
     page = parsed((evil.folder / "index.html").read_text())
@@ -187,6 +190,7 @@ def test_best_by_validation_stands_beside(track: SyntheticTrack) -> None:
         track.add("vae", seed, scores(3), best=result(scores(5)))
     texts = files_of(track.place).texts
     assert "Modes ↑, best" in texts["README.md"]
+    assert "Here raw is scored on 2,000 samples and best is scored on 10,000 samples." in texts["README.md"]
     rows = {row["row"]: row for row in csv.DictReader(texts["leaderboard.csv"].splitlines())}
     assert (rows["vae"]["modes_median"], rows["vae"]["best_modes_median"]) == ("3", "5")
     assert rows["vae"]["rank"] == "4"

@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from ganbench.bench.budget import TIERS, Budget, BudgetSpent, Meter
+from ganbench.amounts import TIERS
+from ganbench.bench.budget import Budget, BudgetSpent, Meter
 from ganbench.bench.cost import Cost, cost_of
 from ganbench.errors import UsageError
 from ganbench.nets._registry import BACKBONES

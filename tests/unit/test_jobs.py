@@ -8,9 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from synthetic_boards import scores, synthetic_track
 
 from ganbench.bench.jobs import OUTSIDE, Ended, Job, run_job
 from ganbench.bench.plan import plan_run
+from ganbench.bench.reproduce import Reproduction, ranges_of, row_of
+from ganbench.bench.sweep import plan_sweep
 
 
 @pytest.fixture
@@ -37,9 +40,17 @@ def test_a_job_survives_its_text(job: Job) -> None:
 
 
 def test_a_killed_process_is_begun_again_three_times(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = ends(monkeypatch, -signal.SIGKILL, -signal.SIGSEGV, -signal.SIGKILL)
-    assert run_job(job) == Ended(job, error="last words")
+    begun = ends(monkeypatch, -signal.SIGKILL, -signal.SIGKILL, -signal.SIGSEGV)
+    assert run_job(job) == Ended(job, error="SIGSEGV ended the process. It last said: last words")
     assert len(begun) == 3
+
+
+def test_who_kills_a_run_makes_no_record_of_it(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where memory runs out the system kills whatever it likes: that says nothing of the variant."""
+    begun = ends(monkeypatch, *[-signal.SIGKILL] * 3)
+    ended = run_job(job)
+    assert (ended.outside, len(begun)) == (True, 3)
+    assert ended.error.startswith("SIGKILL ended the process, as the system does where memory runs out.")
 
 
 @pytest.mark.parametrize(
@@ -50,8 +61,39 @@ def test_what_would_come_again_is_not_tried_again(
     job: Job, monkeypatch: pytest.MonkeyPatch, code: int, outside: bool
 ) -> None:
     begun = ends(monkeypatch, code)
-    assert run_job(job) == Ended(job, error="last words", outside=outside)
+    signal_said = f"{signal.Signals(-code).name} ended the process. It last said: " if code < 0 else ""
+    assert run_job(job) == Ended(job, error=f"{signal_said}last words", outside=outside)
     assert begun == [code]
+
+
+def test_scores_run_again_are_held_against_the_board_s_range(tmp_path: Path) -> None:
+    track = synthetic_track(tmp_path)
+    track.add_row("wgan-gp", [scores(1), scores(2)])
+    track.add_row("pacgan", [scores(7, quality=0.5), scores(5, quality=0.5), None])
+    row = row_of(track.folder / "records" / "pacgan-0.json")
+    assert [(each.variant, each.seed) for each in row] == [("pacgan", 0), ("pacgan", 1), ("pacgan", 2)]
+    ranges = ranges_of(row)
+    assert ranges["modes"] == (5, 7)
+    again = Reproduction(
+        same_weights=False,
+        expected=False,
+        differences=[],
+        scores={"modes": (7, 6), "high_quality": (0.5, 0.6), "mode_kl": (0.1, None)},
+        ranges=ranges,
+    )
+    assert [line.partition(" now: ")[2] for line in again.lines()][1:] == [
+        "other, within the board's range 5 to 7",
+        "other, outside the board's range 0.5 to 0.5",
+        "other",
+    ]
+    assert ranges_of(row[:1]) == {}, "one run has no range"
+
+
+def test_a_record_that_does_not_say_how_it_was_run_is_of_no_run_of_the_track(tmp_path: Path) -> None:
+    track = synthetic_track(tmp_path)
+    path = track.add("ns-gan", 0, scores(5))
+    track.edit(path, "config", "spec", value="not said")
+    assert [each.done for each in plan_sweep(track.place, seeds=1, only=["ns-gan"])] == [False]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The drawing of a run's losses."""
 
+import hashlib
 import json
 from pathlib import Path
 from xml.etree import ElementTree
@@ -50,10 +51,18 @@ def test_a_board_has_the_drawings_and_checks_them(tmp_path: Path) -> None:
     track = filled(synthetic_track(tmp_path))
     folder = track.folder / "losses"
     folder.mkdir()
-    (folder / "ns-gan.jsonl").write_text(lines(10, 20, 30, D=1.5, G=0.5))
+    text = lines(10, 20, 30, D=1.5, G=0.5)
+    (folder / "ns-gan.jsonl").write_text(text)
+    found = check(track.place)
+    assert [fault.partition(":")[0] for fault in found] == ["losses/ns-gan.jsonl"]
+    assert "its sha256 is not that of metrics.jsonl in records/ns-gan-0.json" in found[0]
+    record = track.folder / "records" / "ns-gan-0.json"
+    track.edit(record, "artifacts", value={"metrics.jsonl": hashlib.sha256(text.encode()).hexdigest()})
     assert "losses/ns-gan.svg" in files_of(track.place).texts
     build(track.place)
     assert check(track.place) == []
     drawn = folder / "ns-gan.svg"
     drawn.write_text(drawn.read_text().replace("steps", "epochs"))
     assert [fault.partition(":")[0] for fault in check(track.place)] == ["losses/ns-gan.svg"]
+    (folder / "dcgan.jsonl").write_text(text)
+    assert check(track.place) == ["losses/dcgan.jsonl: there is no record of dcgan, seed 0, that it could be of."]

@@ -14,7 +14,7 @@ from synthetic_boards import SyntheticTrack, filled, result, scores, synthetic_t
 
 from ganbench.anchors import read_anchors
 from ganbench.bench.recipe import Recipe
-from ganbench.errors import BadInput
+from ganbench.errors import BadInput, UsageError
 from ganbench.leaderboard import resampling as rs
 from ganbench.leaderboard.board import Board, Row
 from ganbench.leaderboard.gather import gather
@@ -77,6 +77,14 @@ def pcg64_indices(n: int, name: str) -> list[int]:
         folded, turn = (state >> 64) ^ (state % 2**64), state >> 122
         found.append((((folded >> turn | folded << (64 - turn)) % 2**64 >> 32) * n) >> 32)
     return found
+
+
+@pytest.mark.parametrize(("n", "whole"), [(3, True), (4, True), (5, True), (6, False), (7, False)])
+def test_with_five_runs_or_fewer_the_interval_is_the_whole_range(n: int, whole: bool) -> None:
+    """As the words beside each board say."""
+    values = [float(i) for i in range(n)]
+    found = rs.interval(rs.resampled_medians(values, rs.draws(n, "track/row")))
+    assert (found == (values[0], values[-1])) == whole
 
 
 def test_resamples_are_the_same_for_ever() -> None:
@@ -234,7 +242,12 @@ RULES = [
     (("final", "metrics", "modes", "params", "distribution"), "grid25", "distribution grid25"),
     (("data", "fingerprint"), "12" * 32, "its dataset is 121212121212"),
     (("budget", "spec"), "6e12flop", "budget.spec is 6e12flop, that of the track is 5e12flop"),
-    (("budget", "amount"), 6e12, "its budget is 6e+12flop"),
+    (("budget", "amount"), 6e12, "its budget is 6e+12 flop, that of the track is 5e+12 flop"),
+    (("budget", "flops_per_step"), 4e9, "it spent 5e+12 FLOPs in 1000 steps, which were counted to take 4e+09 each"),
+    (("spent", "peak_memory"), 10**400, "spent.peak_memory is 1000"),
+    (("spent", "seconds"), -1, "spent.seconds is -1"),
+    (("final", "metrics", "modes", "label"), "Modes, or so", "its way modes is computed is label Modes, or so"),
+    (("config", "spec", "settings"), "none", "its code shows no defaults of a Config, or config.spec no settings"),
     (("config", "spec", "budget"), "6e12flop", "config.spec.budget is 6e12flop"),
     (("config", "spec", "batch_size"), 64, "config.spec.batch_size is 64, that of the track is 100"),
     (("config", "spec", "backbone"), "mlp9d", "config.spec.backbone is mlp9d"),
@@ -269,6 +282,33 @@ def test_records_that_differ_are_refused(track: SyntheticTrack, keys: Any, value
     assert "ns-gan-1.json" in message
     assert wanted in message
     assert "ns-gan-0" not in message.split(wanted)[0]  # it is the odd one that is named first
+
+
+def test_no_row_stops_before_its_budget_is_spent(track: SyntheticTrack) -> None:
+    """A method that falls apart late would look better: whoever chose the number of steps chose on the score."""
+    for seed in range(3):
+        path = track.add("ns-gan", seed, scores(5))
+        for part, key, value in (("budget", "steps", 900), ("spent", "steps", 900), ("spent", "flops", 4.5e12)):
+            track.edit(path, part, key, value=value)
+    assert "ns-gan-0.json: it left 5e+11 FLOPs of its budget, in which there are more steps of 5e+09" in refusal(track)
+
+
+@pytest.mark.parametrize(("budget", "spent"), [("5e12flop", 6e12), ("nano", 2e13)])
+def test_a_budget_is_the_track_s_whatever_all_records_say(track: SyntheticTrack, budget: str, spent: float) -> None:
+    path = track.folder / "track.toml"
+    for seed in range(3):
+        record = track.add("ns-gan", seed, scores(5))
+        track.edit(record, "budget", "amount", value=spent)
+        track.edit(record, "spent", "flops", value=spent)
+    path.write_text(path.read_text().replace('budget = "5e12flop"', f'budget = "{budget}"'))
+    assert ("no run may overspend" in refusal(track)) == (budget == "5e12flop")
+
+
+def test_a_track_with_a_budget_that_is_none_is_refused(track: SyntheticTrack) -> None:
+    path = track.folder / "track.toml"
+    path.write_text(path.read_text().replace('budget = "5e12flop"', 'budget = "5e12"'))
+    with pytest.raises(UsageError, match=r"track\.toml: budget: '5e12' is no amount of training; wanted 2e13flop"):
+        track.place  # noqa: B018 - it is read there
 
 
 def test_protocols_never_mix(track: SyntheticTrack) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from variant_cases import POINTS, trained, variant
 
 from ganbench.bench.budget import Budget, BudgetSpent
 from ganbench.bench.checkpoint import Checkpoints
 from ganbench.bench.plan import plan_run
+from ganbench.bench.recording import updates_of
 from ganbench.bench.sampling import sample_run
 from ganbench.bench.scores import best_point, worse_than_first
 from ganbench.bench.spec import Judging, RunSpec
@@ -45,6 +48,7 @@ def test_a_run_leaves_what_it_should(tmp_path: Path) -> None:
     assert (record.status, record.reason, record.command) == ("finished", None, "the command")
     assert (record.spent.steps, record.spent.reals, record.spent.fakes) == (STEPS, STEPS * 16, STEPS * 32)
     assert record.spent.flops == STEPS * record.budget.flops_per_step
+    assert record.spent.updates == {"G": STEPS, "D": STEPS}
     assert record.budget.steps == STEPS
     assert [(point.fraction, point.step, point.n) for point in record.curve] == [
         (0.25, 6, 50),
@@ -109,6 +113,17 @@ def test_what_was_lost_after_the_last_checkpoint_is_done_again(tmp_path: Path) -
     assert "damaged" in said[0]
     steps = [json.loads(line)["step"] for line in (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()]
     assert steps == list(range(1, STEPS + 1))
+
+
+def test_a_run_goes_on_with_the_data_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Stopped):
+        train(spec(), tmp_path / "run", watch=Watch(stop_after=5))
+    monkeypatch.setattr("ganbench.bench.data.POINTS", 5000)
+    with pytest.raises(BadInput, match=r"learnt from ring8-pacgan as it was, 100,000 data .* it holds 5,000 with"):
+        train(spec(), tmp_path / "run", resume=True)
+    assert not (tmp_path / "run" / "report.json").exists()
+    monkeypatch.undo()
+    assert train(spec(), tmp_path / "run", resume=True).status == "finished"
 
 
 @pytest.mark.parametrize("every", ["5steps", "0.08kimg", "1flop", "0.0001s"])
@@ -236,6 +251,25 @@ def odd_spec(**settings: Any) -> RunSpec:
 def test_nobody_overspends(tmp_path: Path) -> None:
     with pytest.raises(BudgetSpent):
         train(odd_spec(greedy=1), tmp_path / "run")
+
+
+@pytest.mark.parametrize(("name", "updates"), [("wgan", {"G": 2, "D": 10}), ("vae", {"vae": 2})])
+def test_updates_of_each_network_are_counted(name: str, updates: dict[str, int]) -> None:
+    assert sorted(updates_of(trained(variant(name, POINTS), 2)).values()) == sorted(updates.values())
+
+
+@pytest.mark.usefixtures("odd")
+def test_what_waits_for_the_device_is_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU a step returns before it is computed, and the numbers of its losses come when it is."""
+
+    def late(losses: Mapping[str, Tensor], _: object) -> Mapping[str, Tensor]:
+        time.sleep(0.01)
+        return losses
+
+    monkeypatch.setattr("ganbench.bench.trainer.of_all", late)
+    record = train(odd_spec(), tmp_path / "run")
+    assert record.spent.seconds >= 0.01 * STEPS
+    assert record.spent.updates == {}, "it has no optimiser"
 
 
 @pytest.mark.usefixtures("odd")
