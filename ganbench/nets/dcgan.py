@@ -14,6 +14,7 @@ from torch import nn
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._init import initialise, normal
 from ganbench.nets._layers import Reshape, conv, linear
+from ganbench.nets._straight import LeakyReLU
 
 _WIDTH = 64
 _SLOPE = 0.2
@@ -31,7 +32,7 @@ class _Discriminator(Discriminator):
         for i, cout in enumerate(_widths(shape[1])):
             normed = batch and i > 0
             layers.append(conv(cin, cout, 4, norm, stride=2, padding=1, bias=not normed))
-            layers += [*([nn.BatchNorm2d(cout)] if normed else []), nn.LeakyReLU(_SLOPE)]
+            layers += [*([nn.BatchNorm2d(cout)] if normed else []), LeakyReLU(_SLOPE)]
             cin = cout
         trunk = nn.Sequential(*layers, nn.Flatten())
         super().__init__(trunk, linear(cin * 16, outputs, norm))

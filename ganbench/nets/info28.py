@@ -12,12 +12,13 @@ from torch import nn
 
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._layers import Reshape, conv, linear
+from ganbench.nets._straight import LeakyReLU
 
 _SLOPE = 0.2
 
 
 def _block(layer: nn.Module, norm: nn.Module | None) -> list[nn.Module]:
-    return [layer, *([norm] if norm is not None else []), nn.LeakyReLU(_SLOPE)]
+    return [layer, *([norm] if norm is not None else []), LeakyReLU(_SLOPE)]
 
 
 class _Discriminator(Discriminator):

@@ -16,6 +16,7 @@ from torch import nn
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._init import initialise, xavier
 from ganbench.nets._layers import Reshape, linear
+from ganbench.nets._straight import LeakyReLU
 
 _SLOPE = 0.2
 _UP = (256, 512, 1024)
@@ -28,7 +29,7 @@ class _Discriminator(Discriminator):
         layers: list[nn.Module] = [nn.Flatten()]
         width = math.prod(shape)
         for units in _DOWN:
-            layers += [linear(width, units, norm), nn.LeakyReLU(_SLOPE)]
+            layers += [linear(width, units, norm), LeakyReLU(_SLOPE)]
             width = units
         super().__init__(nn.Sequential(*layers), linear(width, outputs, norm))
 
@@ -46,7 +47,7 @@ class Mlp(Backbone):
         layers: list[nn.Module] = []
         width = cls.z_dim + extra
         for units in _UP:
-            layers += [nn.Linear(width, units), nn.LeakyReLU(_SLOPE), nn.BatchNorm1d(units, _EPS, _FORGOTTEN)]
+            layers += [nn.Linear(width, units), LeakyReLU(_SLOPE), nn.BatchNorm1d(units, _EPS, _FORGOTTEN)]
             width = units
         return nn.Sequential(*layers, nn.Linear(width, math.prod(shape)), nn.Tanh(), Reshape(*shape))
 

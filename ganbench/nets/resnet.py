@@ -23,6 +23,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._init import initialise, with_init, xavier
 from ganbench.nets._layers import Reshape, conv, linear
+from ganbench.nets._straight import ReLU
 
 _RESIDUAL = xavier(math.sqrt(2))
 _UP = {32: (256, 256, 256, 256), 64: (1024, 512, 256, 128, 64)}
@@ -76,7 +77,7 @@ class DownBlock(nn.Module):
         self.conv2 = with_init(conv(cout, cout, 3, norm, padding=1), _RESIDUAL)
         learnt = halve or cin != cout
         self.shortcut = conv(cin, cout, 1, norm) if learnt else nn.Identity()
-        self.act = nn.ReLU()
+        self.act = ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
         """Leaves x as it is."""
@@ -104,7 +105,7 @@ class _Discriminator(Discriminator):
         pairs = pairwise((shape[0], *widths))
         trunk = nn.Sequential(
             *(DownBlock(cin, cout, norm, halve=i < halving, first=i == 0) for i, (cin, cout) in enumerate(pairs)),
-            nn.ReLU(),
+            ReLU(),
             _Pooled(summed=norm == "spectral"),
         )
         super().__init__(trunk, linear(widths[-1], outputs, norm))

@@ -12,6 +12,7 @@ from torch import nn
 
 from ganbench.nets._base import Backbone, Discriminator, Norm, Shape
 from ganbench.nets._layers import Reshape, conv, linear
+from ganbench.nets._straight import LeakyReLU
 
 _SLOPE = 0.1
 _INNER = 512
@@ -24,7 +25,7 @@ class _Discriminator(Discriminator):
         layers: list[nn.Module] = []
         cin = shape[0]
         for cout, stride in _DOWN:
-            layers += [conv(cin, cout, 2 + stride, norm, stride=stride, padding=1), nn.LeakyReLU(_SLOPE)]
+            layers += [conv(cin, cout, 2 + stride, norm, stride=stride, padding=1), LeakyReLU(_SLOPE)]
             cin = cout
         trunk = nn.Sequential(*layers, nn.Flatten())
         super().__init__(trunk, linear(cin * (shape[1] // 8) * (shape[2] // 8), outputs, norm))

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from torch import nn
 
 from ganbench.amounts import TIERS
 from ganbench.bench.budget import Budget, BudgetSpent, Meter
@@ -81,10 +82,24 @@ def test_the_meter_lets_nobody_overspend() -> None:
         ("info28", (3, 32, 32), "wgan-gp", 2444),
     ],
 )
-def test_costs_are_those_that_were_measured(backbone: str, shape: tuple[int, ...], variant: str, mflop: float) -> None:
+def test_costs_are_those_that_were_measured(
+    backbone: str, shape: tuple[int, ...], variant: str, mflop: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were measured with torch's activations, whose zeros are sent back through D at each penalty."""
+    monkeypatch.setattr("ganbench.nets.info28.LeakyReLU", nn.LeakyReLU)
     kind = VARIANTS.get(variant)
     cost = cost_of(kind, kind.Config(), shape=shape, backbone=BACKBONES.get(backbone), batch_size=64)
     assert cost.flops / 64 / 1e6 == pytest.approx(mflop, rel=0.002)
+
+
+def test_a_penalty_on_the_slope_saves_the_way_back_through_d(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradients of the weights and the input of all layers behind the first activation, at each of 5 updates of D."""
+    kind, shape, backbone = VARIANTS.get("wgan-gp"), (1, 28, 28), BACKBONES.get("info28-nano")
+    ours = cost_of(kind, kind.Config(), shape=shape, backbone=backbone, batch_size=64)
+    monkeypatch.setattr("ganbench.nets.info28.LeakyReLU", nn.LeakyReLU)
+    theirs = cost_of(kind, kind.Config(), shape=shape, backbone=backbone, batch_size=64)
+    convolution, linear = 2 * 7 * 7 * 64 * 32 * 16, 2 * 7 * 7 * 64 * 256
+    assert theirs.flops - ours.flops == 64 * 5 * 2 * (convolution + linear)
 
 
 def test_a_cost_by_hand() -> None:

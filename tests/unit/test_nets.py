@@ -13,6 +13,7 @@ from ganbench.nets._base import Norm, Shape
 from ganbench.nets._init import initialise, normal
 from ganbench.nets._registry import BACKBONES
 from ganbench.nets._spectral import SpectralConv2d, SpectralLinear
+from ganbench.nets._straight import LeakyReLU, ReLU
 from ganbench.nets.resnet import DownBlock, UpBlock
 
 IMAGES = [name for name in BACKBONES.names() if not backbone(name).points]
@@ -217,3 +218,45 @@ def test_what_no_rule_fills_is_found() -> None:
 
     with pytest.raises(AssertionError, match="no rule for the first values of \\['scale'\\]"):
         initialise(Odd(), torch.Generator(), weights=normal(0.02))
+
+
+# ---------------------------------------------------------------- activations with a spare second backward
+
+
+def penalised(act: nn.Module) -> list[Tensor | None]:
+    """Logits, the slope at x, and the gradients of a penalty on it and of the logits, of a small D."""
+    torch.manual_seed(1)
+    D = nn.Sequential(nn.Conv2d(3, 8, 4, 2, 1), act, nn.Conv2d(8, 8, 4, 2, 1), act, nn.Flatten(), nn.Linear(32, 1))
+    x = torch.randn(16, 3, 8, 8).requires_grad_()
+    logits = D(x)
+    (slope,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)
+    (slope.square().sum((1, 2, 3)).sqrt().sub(1).square().mean() + logits.mean()).backward()
+    return [logits, slope, *(weight.grad for weight in D.parameters())]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(LeakyReLU(0.2), nn.LeakyReLU(0.2)), (ReLU(), nn.ReLU())])
+def test_straight_activations_are_torchs_bit_for_bit(ours: nn.Module, theirs: nn.Module) -> None:
+    for mine, wanted in zip(penalised(ours), penalised(theirs), strict=True):
+        assert mine is not None
+        assert wanted is not None
+        assert torch.equal(mine, wanted)
+
+
+@pytest.mark.parametrize("act", [LeakyReLU(0.2), ReLU()])
+def test_nothing_goes_back_from_a_slope_that_is_constant(act: nn.Module) -> None:
+    """torch's own send zeros back into the first layer, whose bias the slope does not depend on."""
+    first, last = nn.Linear(3, 4), nn.Linear(4, 1)
+    x = torch.randn(5, 3).requires_grad_()
+    (slope,) = torch.autograd.grad(last(act(first(x))).sum(), x, create_graph=True)
+    slope.square().sum().backward()
+    assert first.bias.grad is None
+    assert first.weight.grad is not None
+    assert last.weight.grad is not None
+
+
+def test_second_derivatives_of_straight_activations() -> None:
+    x = torch.randn(20, dtype=torch.float64)
+    x = (x + x.sign() * 0.1).requires_grad_()  # away from the kink
+    for act in (LeakyReLU(0.2), ReLU()):
+        assert torch.autograd.gradcheck(act, x)
+        assert torch.autograd.gradgradcheck(act, x)
